@@ -1,0 +1,1 @@
+"""Frames in, frames out: who belongs together, and in which words."""

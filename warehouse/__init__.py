@@ -1,0 +1,1 @@
+"""Rows in and out of DuckDB: homes, loading, building, checking and publishing."""

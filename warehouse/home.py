@@ -1,0 +1,215 @@
+"""A home: where everything of one installation lies, its settings and its lock."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from warehouse.errors import ConfigurationError, WarehouseBusyError
+
+MAX_CONFIG_BYTES = 1_000_000
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Settings(BaseModel):
+    """What `settings.yml` may say, with the defaults that hold where it is silent."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    session_timeout_minutes: int = Field(30, ge=1)
+    rfm_binning: Literal["quantile", "quantile_plus_one"] = "quantile"
+    rules_min_support: float = Field(0.001, gt=0, le=1)
+    rules_min_confidence: float = Field(0.2, ge=0, le=1)
+    rules_max_items: Literal[2] = 2
+    keep_snapshots: int = Field(7, ge=1)
+    memory_limit: str | None = Field(None, pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")
+    threads: int | None = Field(None, ge=1)
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders and files of one installation; see the contract for the layout."""
+
+    root: Path
+    inbox: Path
+
+    @classmethod
+    def at(cls, root: Path | str | None = None, inbox: Path | str | None = None):
+        """Find the home: `root`, else ``$TESSERA_HOME``, else ``./data``."""
+        chosen = Path(root or os.environ.get("TESSERA_HOME") or "data").absolute()
+        return cls(chosen, Path(inbox).absolute() if inbox else chosen / "inbox")
+
+    @property
+    def warehouse(self) -> Path:
+        """The private folder of the pipeline (0700)."""
+        return self.root / "warehouse"
+
+    @property
+    def work_database(self) -> Path:
+        """The private DuckDB file (0600); analysts never open it."""
+        return self.warehouse / "work.duckdb"
+
+    @property
+    def spill(self) -> Path:
+        """Where DuckDB puts what does not fit in memory."""
+        return self.warehouse / "spill"
+
+    @property
+    def staged_files(self) -> Path:
+        """Where the loader puts unpacked or cleaned copies of dumps, for a while."""
+        return self.warehouse / "staged"
+
+    @property
+    def models(self) -> Path:
+        """Where fitted models are kept."""
+        return self.warehouse / "models"
+
+    @property
+    def dbt(self) -> Path:
+        """Where dbt keeps its target and logs."""
+        return self.warehouse / "dbt"
+
+    @property
+    def lock_file(self) -> Path:
+        """The file whose lock says who writes."""
+        return self.warehouse / "writer.lock"
+
+    @property
+    def secrets(self) -> Path:
+        """Keys, made on first use (0700; files 0600)."""
+        return self.root / "secrets"
+
+    @property
+    def published(self) -> Path:
+        """What readers see."""
+        return self.root / "published"
+
+    @property
+    def current(self) -> Path:
+        """The symbolic link to the newest good snapshot."""
+        return self.published / "current.duckdb"
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of this home, read once.
+
+        Raises
+        ------
+        ConfigurationError
+            If `settings.yml` has an unknown name or a wrong type; it is named.
+        """
+        path = self.root / "settings.yml"
+        if not path.exists():
+            return Settings()
+        return parse_config(Settings, read_yaml(path), path)
+
+    def make_private_folders(self) -> None:
+        """Make the folders that only the pipeline reads, whatever the umask."""
+        for folder in (self.warehouse, self.spill, self.models, self.dbt):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+
+
+def read_yaml(path: Path) -> dict:
+    """Read a small YAML mapping, with no tags, anchors or surprises.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is too large, uses aliases, is not YAML or is not a mapping.
+    """
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise ConfigurationError(f"{path}: larger than {MAX_CONFIG_BYTES:,} bytes")
+    try:
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+            raise ConfigurationError(f"{path}: YAML aliases (*name) are not allowed")
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: not readable as YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path}: must hold names and values")
+    return content
+
+
+def parse_config(model: type[Model], content: dict, path: Path) -> Model:
+    """Check `content` of `path` against `model`; say every mistake in one message."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        mistakes = "; ".join(
+            f"{'.'.join(map(str, mistake['loc'])) or 'file'}: {mistake['msg']}"
+            for mistake in error.errors()
+        )
+        raise ConfigurationError(f"{path}: {mistakes}") from error
+
+
+_held: dict[Path, int] = {}
+
+
+@contextmanager
+def writer_lock(home: Home) -> Iterator[None]:
+    """Hold the one lock that writers of `home` share; the kernel frees it on death.
+
+    A process that holds it may take it again: stages lock for themselves, and a whole
+    run locks around its stages.
+
+    Raises
+    ------
+    WarehouseBusyError
+        If another process holds it; the message names its pid.
+    """
+    path = home.lock_file
+    if _held.get(path):
+        _held[path] += 1
+        try:
+            yield
+        finally:
+            _held[path] -= 1
+        return
+    home.make_private_folders()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
+            raise WarehouseBusyError(
+                f"the warehouse at {home.root} is busy: process {holder} is writing; "
+                "wait for it to end, or stop it, and run again"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        _held[path] = 1
+        try:
+            yield
+        finally:
+            _held[path] = 0
+            os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def lock_holder(home: Home) -> int | None:
+    """Tell the pid of the process that writes now, or None."""
+    try:
+        descriptor = os.open(home.lock_file, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.pread(descriptor, 32, 0).decode().strip() or 0) or None
+    finally:
+        os.close(descriptor)
+    return None

@@ -1,0 +1,229 @@
+"""The private tables that Python writes and dbt reads as sources.
+
+Four schemas: `raw` (what the dumps say, one table per kind, append-only), `ledger`
+(what was done: files, quarantine, runs, checks), `previous` (what the last published
+snapshot remembers, copied in before a build) and `ml` (what the clustering says).
+"""
+
+import duckdb
+
+_LINEAGE = {
+    "row_key": "BIGINT NOT NULL",  # file_id * 2^32 + line_number; never published
+    "file_id": "INTEGER NOT NULL",
+    "line_number": "BIGINT NOT NULL",
+    "load_id": "INTEGER NOT NULL",
+    "source": "VARCHAR NOT NULL",
+    "namespace": "VARCHAR NOT NULL",  # '' where ids are shared
+    "content_hash": "VARCHAR NOT NULL",  # md5 of mapped fields and attributes
+}
+
+MONEY = "DECIMAL(18, 4)"
+ITEMS = (
+    "STRUCT(product_id VARCHAR, product_name VARCHAR, category VARCHAR, "
+    f"price {MONEY}, quantity {MONEY})[]"
+)
+
+FIELDS: dict[str, dict[str, str]] = {
+    "events": {
+        "event_id": "VARCHAR",
+        "user_id": "VARCHAR",
+        "anonymous_id": "VARCHAR",
+        "session_id": "VARCHAR",
+        "email_hash": "VARCHAR",
+        "phone_hash": "VARCHAR",
+        "event_name": "VARCHAR",
+        "page_url": "VARCHAR",
+        "page_title": "VARCHAR",
+        "referrer": "VARCHAR",
+        "utm_source": "VARCHAR",
+        "utm_medium": "VARCHAR",
+        "utm_campaign": "VARCHAR",
+        "user_agent": "VARCHAR",
+        "device_type": "VARCHAR",
+        "ip": "VARCHAR",
+        "country": "VARCHAR",
+        "product_id": "VARCHAR",
+        "product_name": "VARCHAR",
+        "category": "VARCHAR",
+        "order_id": "VARCHAR",
+        "currency": "VARCHAR",
+        "price": MONEY,
+        "quantity": MONEY,
+        "revenue": MONEY,
+        "items": ITEMS,
+        "occurred_at": "TIMESTAMP",
+        "received_at": "TIMESTAMP",
+    },
+    "order_lines": {
+        "order_id": "VARCHAR",
+        "user_id": "VARCHAR",
+        "email_hash": "VARCHAR",
+        "phone_hash": "VARCHAR",
+        "product_id": "VARCHAR",
+        "product_name": "VARCHAR",
+        "category": "VARCHAR",
+        "currency": "VARCHAR",
+        "country": "VARCHAR",
+        "quantity": MONEY,
+        "unit_price": MONEY,
+        "is_cancelled": "BOOLEAN",
+        "ordered_at": "TIMESTAMP",
+    },
+    "users": {
+        "user_id": "VARCHAR",
+        "anonymous_id": "VARCHAR",
+        "email_hash": "VARCHAR",
+        "phone_hash": "VARCHAR",
+        "name": "VARCHAR",
+        "first_name": "VARCHAR",
+        "last_name": "VARCHAR",
+        "gender": "VARCHAR",
+        "city": "VARCHAR",
+        "country": "VARCHAR",
+        "birth_date": "DATE",
+        "signed_up_at": "TIMESTAMP",
+    },
+    "consents": {
+        "user_id": "VARCHAR",
+        "email_hash": "VARCHAR",
+        "purpose": "VARCHAR",
+        "decision": "VARCHAR",
+        "policy_version": "VARCHAR",
+        "consent_source": "VARCHAR",  # the contract's field `source`
+        "decided_at": "TIMESTAMP",
+    },
+    "surveys": {
+        "user_id": "VARCHAR",
+        "email_hash": "VARCHAR",
+        "survey_id": "VARCHAR",
+        "question": "VARCHAR",
+        "answer": "VARCHAR",
+        "rating": MONEY,
+        "answered_at": "TIMESTAMP",
+    },
+}
+
+_ATTRIBUTES = {
+    "attributes": "JSON",  # every unmapped field; null where there is none
+    "published_attributes": "JSON",  # those of them that `publish_attributes` names
+}
+
+RAW = {
+    f"raw.{kind}": {**_LINEAGE, **fields, **_ATTRIBUTES}
+    for kind, fields in FIELDS.items()
+}
+
+LEDGER = {
+    "ledger.files": {
+        "file_id": "INTEGER NOT NULL",
+        "load_id": "INTEGER NOT NULL",
+        "source": "VARCHAR NOT NULL",
+        "file": "VARCHAR NOT NULL",  # path below inbox/<source>/
+        "kind": "VARCHAR NOT NULL",
+        "sha256": "VARCHAR NOT NULL",
+        "status": "VARCHAR NOT NULL",  # loaded, duplicate, refused, replaced
+        "reason": "VARCHAR",
+        "n_bytes": "BIGINT NOT NULL",
+        "n_lines": "BIGINT NOT NULL",
+        "n_accepted": "BIGINT NOT NULL",
+        "n_duplicate": "BIGINT NOT NULL",
+        "n_quarantined": "BIGINT NOT NULL",
+        "n_blank": "BIGINT NOT NULL",
+        "loaded_at": "TIMESTAMP NOT NULL",
+    },
+    "ledger.quarantine": {
+        "file_id": "INTEGER NOT NULL",
+        "source": "VARCHAR NOT NULL",
+        "file": "VARCHAR NOT NULL",
+        "line_number": "BIGINT NOT NULL",
+        "reason": "VARCHAR NOT NULL",
+        "raw_line": "BLOB",
+    },
+    "ledger.runs": {
+        "run_id": "VARCHAR NOT NULL",
+        "as_of": "TIMESTAMP",
+        "started_at": "TIMESTAMP NOT NULL",
+        "finished_at": "TIMESTAMP",
+        "status": "VARCHAR NOT NULL",  # running, published, failed
+        "snapshot_version": "INTEGER",
+        "fingerprint": "VARCHAR",  # of input, settings, code and as_of
+    },
+    "ledger.run_stages": {
+        "run_id": "VARCHAR NOT NULL",
+        "stage": "VARCHAR NOT NULL",  # load, build, segment, publish
+        "seconds": "DOUBLE NOT NULL",
+        "n_rows": "BIGINT NOT NULL",
+    },
+    "ledger.checks": {
+        "run_id": "VARCHAR NOT NULL",
+        "check_name": "VARCHAR NOT NULL",
+        "severity": "VARCHAR NOT NULL",  # error, warn
+        "value": "DOUBLE",
+        "limit_value": "DOUBLE",
+        "verdict": "VARCHAR NOT NULL",  # passed, failed
+        "explanation": "VARCHAR NOT NULL",
+    },
+}
+
+PREVIOUS = {
+    "previous.user_segments": {
+        "user_id": "VARCHAR",
+        "segment_id": "VARCHAR",
+        "segment_name": "VARCHAR",
+        "persona_id": "VARCHAR",
+        "previous_segment_id": "VARCHAR",
+        "entered_at": "TIMESTAMP",
+        "updated_at": "TIMESTAMP",
+        "model_version": "VARCHAR",
+    },
+    "previous.segment_history": {
+        "user_id": "VARCHAR",
+        "segment_id": "VARCHAR",
+        "valid_from": "TIMESTAMP",
+        "valid_to": "TIMESTAMP",
+        "is_current": "BOOLEAN",
+    },
+    "previous.segment_changes": {
+        "run_id": "VARCHAR",
+        "user_id": "VARCHAR",
+        "change": "VARCHAR",
+        "from_segment_id": "VARCHAR",
+        "to_segment_id": "VARCHAR",
+        "changed_at": "TIMESTAMP",
+    },
+}
+
+ML = {
+    "ml.user_segments": {
+        "user_id": "VARCHAR NOT NULL",
+        "segment_id": "VARCHAR NOT NULL",
+        "persona_id": "VARCHAR NOT NULL",
+        "model_version": "VARCHAR NOT NULL",
+    },
+    "ml.segment_catalog": {
+        "segment_id": "VARCHAR NOT NULL",
+        "segment_name": "VARCHAR NOT NULL",
+        "description": "VARCHAR NOT NULL",
+        "rule_text": "VARCHAR NOT NULL",
+        "silhouette": "DOUBLE",
+        "model_version": "VARCHAR NOT NULL",
+    },
+    "ml.personas": {
+        "persona_id": "VARCHAR NOT NULL",
+        "persona_name": "VARCHAR NOT NULL",
+        "narrative": "VARCHAR NOT NULL",
+        "n_users": "BIGINT NOT NULL",
+        "traits": "JSON NOT NULL",
+    },
+}
+
+TABLES = {**RAW, **LEDGER, **PREVIOUS, **ML}
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make every private table that is not there yet."""
+    for table, columns in TABLES.items():
+        schema = table.split(".")[0]
+        listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        connection.execute(f"create schema if not exists {schema}")
+        connection.execute(f"create table if not exists {table} ({listed})")
