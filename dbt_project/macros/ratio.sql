@@ -1,0 +1,7 @@
+{# One number for each of another, as a double; `otherwise` where there is none of it. #}
+{% macro ratio(numerator, denominator, otherwise=0) -%}
+    coalesce(
+        cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0),
+        {{ otherwise }}
+    )
+{%- endmacro %}

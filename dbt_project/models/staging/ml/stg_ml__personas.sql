@@ -1,0 +1,22 @@
+with
+
+source as (
+
+    select * from {{ source('ml', 'personas') }}
+
+),
+
+renamed as (
+
+    select
+        persona_id,
+        persona_name,
+        narrative,
+        traits,
+        n_users
+
+    from source
+
+)
+
+select * from renamed

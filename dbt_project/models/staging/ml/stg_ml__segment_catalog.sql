@@ -1,0 +1,23 @@
+with
+
+source as (
+
+    select * from {{ source('ml', 'segment_catalog') }}
+
+),
+
+renamed as (
+
+    select
+        segment_id,
+        segment_name,
+        description,
+        rule_text,
+        silhouette,
+        model_version
+
+    from source
+
+)
+
+select * from renamed

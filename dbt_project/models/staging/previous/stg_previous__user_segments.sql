@@ -1,0 +1,25 @@
+with
+
+source as (
+
+    select * from {{ source('previous', 'user_segments') }}
+
+),
+
+renamed as (
+
+    select
+        user_id,
+        segment_id,
+        persona_id,
+        previous_segment_id,
+        segment_name,
+        model_version,
+        entered_at,
+        updated_at
+
+    from source
+
+)
+
+select * from renamed
