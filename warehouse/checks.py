@@ -24,9 +24,7 @@ class Check:
         return "passed" if self.value <= self.limit_value else "failed"
 
 
-def run_checks(
-    connection: duckdb.DuckDBPyConnection, run_id: str, dbt_warnings: list[str]
-) -> list[Check]:
+def run_gates(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[Check]:
     """Measure every gate on the private warehouse and record it in `ledger.checks`.
 
     Raises
@@ -34,15 +32,41 @@ def run_checks(
     TesseraError
         If a gate of severity `error` fails; the current snapshot then stays.
     """
-    checks = [
+    gates = [
         _rows_reconciled(connection),
         _order_lines_reconciled(connection),
         _persons_segmented(connection),
-        _warnings_counted(dbt_warnings),
     ]
+    _record(connection, run_id, gates)
+    failed = [
+        gate for gate in gates if gate.verdict == "failed" and gate.severity == "error"
+    ]
+    if failed:
+        told = "; ".join(f"{gate.check_name}: {gate.explanation}" for gate in failed)
+        raise TesseraError(f"not published, the last good snapshot stands: {told}")
+    return gates
+
+
+def record_warnings(
+    connection: duckdb.DuckDBPyConnection, run_id: str, stage: str, told: list[str]
+) -> None:
+    """Keep what data tests of severity `warn` found in a stage."""
+    explanation = "; ".join(told[:5]) or "no data test of severity `warn` found any"
+    name = f"data_tests_of_{stage}"
+    check = Check(name, "warn", float(len(told)), 0, explanation)
+    _record(connection, run_id, [check])
+
+
+def _record(
+    connection: duckdb.DuckDBPyConnection, run_id: str, checks: list[Check]
+) -> None:
+    """Replace the rows of these checks in one transaction."""
     connection.execute("begin")
-    connection.execute("delete from ledger.checks where run_id = ?", [run_id])
     for check in checks:
+        connection.execute(
+            "delete from ledger.checks where run_id = ? and check_name = ?",
+            [run_id, check.check_name],
+        )
         connection.execute(
             "insert into ledger.checks values (?, ?, ?, ?, ?, ?, ?)",
             [
@@ -56,15 +80,6 @@ def run_checks(
             ],
         )
     connection.execute("commit")
-    failed = [
-        check
-        for check in checks
-        if check.verdict == "failed" and check.severity == "error"
-    ]
-    if failed:
-        told = "; ".join(f"{check.check_name}: {check.explanation}" for check in failed)
-        raise TesseraError(f"not published, the last good snapshot stands: {told}")
-    return checks
 
 
 def _rows_reconciled(connection: duckdb.DuckDBPyConnection) -> Check:
@@ -102,9 +117,3 @@ def _persons_segmented(connection: duckdb.DuckDBPyConnection) -> Check:
         0,
         "persons of marts.users without a segment",
     )
-
-
-def _warnings_counted(dbt_warnings: list[str]) -> Check:
-    """Data tests of severity `warn` that found something."""
-    told = "; ".join(dbt_warnings[:5]) or "no data test of severity `warn` found any"
-    return Check("dbt_warnings", "warn", float(len(dbt_warnings)), 0, told)

@@ -1,14 +1,14 @@
 """The record of what was done: runs, their stages, checks; and what was published.
 
-A run is one attempt to get from the current snapshot to the next. The first stage with
-something to do opens it, `publish` closes it. A killed run stays open and is taken up
-again under its own id; a failed one is closed, and the next gets a new id.
+A run is the way from the current snapshot to the next. The first stage with something
+to do opens it, `publish` closes it. A run that was killed or has failed is taken up
+again under its own id, so that what it comes to does not depend on its accidents.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -52,9 +52,12 @@ def last_run(
 
 
 def open_run(connection: duckdb.DuckDBPyConnection, now: datetime) -> Run:
-    """Take up the run that is open, or open the next one."""
+    """Take up the run that is not published yet, or open the next one."""
     run = last_run(connection)
-    if run and run.status == "running":
+    if run and run.status != "published":
+        if run.status == "failed":
+            update_run(connection, run.run_id, status="running", finished_at=None)
+            return replace(run, status="running", finished_at=None)
         return run
     number = int(run.run_id.removeprefix("run_")) + 1 if run else 1
     connection.execute(
@@ -98,6 +101,21 @@ def record_stage(
     connection.execute(
         f"insert into {table} values (?, ?, ?, ?)",
         [run_id, stage, round(seconds, 3), n_rows],
+    )
+
+
+def close_run(connection: duckdb.DuckDBPyConnection, published: Run) -> None:
+    """Take over from the attached current snapshot that its run ended well."""
+    connection.execute(
+        "insert into ledger.run_stages by name "
+        "from current_snapshot.ops.run_stages where run_id = ? and stage = 'publish'",
+        [published.run_id],
+    )
+    update_run(
+        connection,
+        published.run_id,
+        status="published",
+        finished_at=published.finished_at,
     )
 
 

@@ -1,7 +1,6 @@
 """Which tables go to `ml`, and where its answers go."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -7,7 +7,7 @@ see one version or the next and never anything between.
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +32,6 @@ class Publication:
 
     run: ledger.Run
     version: int
-    started_at: datetime
     finished_at: datetime
     seconds_so_far: float
 
@@ -99,7 +98,7 @@ def restore_ledger(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
 @contextmanager
 def attached_current(
     connection: duckdb.DuckDBPyConnection, home: Home
-) -> Iterator[bool]:
+) -> Generator[bool]:
     """Attach the current snapshot as `current_snapshot`, if there is one."""
     if not home.current.exists():
         yield False

@@ -5,10 +5,11 @@ itself in the ledger. `run` walks all four; the DAGs cut the same walk into task
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 
@@ -75,9 +76,8 @@ def load(
     """
     if not home.inbox.is_dir():
         home.inbox.mkdir(parents=True)
-    with _stage("load", home) as watch:
-        with open_work(home) as connection:
-            _prepare(connection, home)
+    with _stage(home) as watch:
+        with _prepared(home) as connection:
             ((load_id,),) = connection.execute(
                 "select coalesce(max(load_id), 0) + 1 from ledger.files"
             ).fetchall()
@@ -129,9 +129,8 @@ def build(
     TesseraError
         If a model or a test fails.
     """
-    with _stage("build", home) as watch:
-        with open_work(home) as connection:
-            _prepare(connection, home)
+    with _stage(home) as watch:
+        with _prepared(home) as connection:
             run = ledger.open_run(connection, utc_now())
             as_of = as_of or ledger.midnight_after_last_event(connection)
             ledger.update_run(
@@ -155,6 +154,7 @@ def build(
         fault_point("build")
         with open_work(home) as connection:
             ledger.record_stage(connection, run.run_id, "build", watch(), built.n_rows)
+            checks.record_warnings(connection, run.run_id, "build", built.warnings)
         return StageResult(
             stage="build",
             seconds=watch(),
@@ -163,7 +163,6 @@ def build(
             message=f"{built.n_models} models built, {built.n_tests} tests passed, "
             f"as of {as_of:%Y-%m-%d %H:%M}",
             as_of=as_of,
-            details={"warnings": built.warnings},
         )
 
 
@@ -183,10 +182,9 @@ def segment(
     TesseraError
         If nothing is built yet, or a model or test of the segments fails.
     """
-    with _stage("segment", home) as watch:
-        with open_work(home) as connection:
-            _prepare(connection, home)
-            run = _run_with_build(connection, home)
+    with _stage(home) as watch:
+        with _prepared(home) as connection:
+            run = _run_with_build(connection)
             ledger.forget_stages(connection, run.run_id, ["segment", "publish"])
             snapshots.remember_previous(connection, home)
             fault_point("segment")
@@ -204,6 +202,7 @@ def segment(
             ledger.record_stage(
                 connection, run.run_id, "segment", watch(), found.n_persons
             )
+            checks.record_warnings(connection, run.run_id, "segment", built.warnings)
         return StageResult(
             stage="segment",
             seconds=watch(),
@@ -211,7 +210,7 @@ def segment(
             changed=True,
             message=found.message,
             as_of=run.as_of,
-            details={"warnings": built.warnings, "model_version": found.model_version},
+            details={"model_version": found.model_version},
         )
 
 
@@ -223,26 +222,24 @@ def publish(home: Home, *, progress: Progress = _silent) -> StageResult:
     TesseraError
         If there is no finished build, or a gate fails; the current snapshot stays.
     """
-    with _stage("publish", home) as watch:
-        with open_work(home) as connection:
-            _prepare(connection, home)
+    with _stage(home) as watch:
+        with _prepared(home) as connection:
             run = ledger.last_run(connection)
             if (
                 run is None
-                or run.status != "running"
+                or run.status == "published"
                 or "segment" not in ledger.stages_done(connection, run.run_id)
             ):
                 raise TesseraError(
                     "nothing to publish: run `tessera build`, then `tessera segment`"
                 )
-            checks.run_checks(connection, run.run_id, [])
+            checks.run_gates(connection, run.run_id)
             fault_point("publish")
             version = _next_version(home, run)
             ledger.update_run(connection, run.run_id, snapshot_version=version)
             publication = snapshots.Publication(
                 run=run,
                 version=version,
-                started_at=run.started_at,
                 finished_at=utc_now(),
                 seconds_so_far=watch(),
             )
@@ -251,14 +248,10 @@ def publish(home: Home, *, progress: Progress = _silent) -> StageResult:
             n_tables = len(snapshots.published_tables(connection))
         progress("writing Parquet files")
         snapshots.write_parquet(snapshot, home, version)
-        page = report.render_report(snapshot)
         fault_point("publish")
         snapshots.point_current_at(home, version)
-        snapshots.place_page(page, home.published / "report")
-        _publish_docs(home, run, progress)
-        with open_work(home) as connection:
-            _settle_published(connection, home)
-        snapshots.remove_old(home)
+        fault_point("publish")
+        _settle_published(home, progress)
         return StageResult(
             stage="publish",
             seconds=watch(),
@@ -276,7 +269,7 @@ def run(
     as_of: datetime | None = None,
     full_refresh: bool = False,
     progress: Progress = _silent,
-    on_stage: Callable[[StageResult], None] = lambda result: None,
+    on_stage: Callable[[StageResult], None] | None = None,
 ) -> list[StageResult]:
     """Walk all stages; stop after `load` if the current snapshot already says it all.
 
@@ -289,7 +282,8 @@ def run(
 
     def done(result: StageResult) -> None:
         results.append(result)
-        on_stage(result)
+        if on_stage:
+            on_stage(result)
 
     with writer_lock(home):
         done(load(home, as_of=as_of, progress=progress))
@@ -301,12 +295,30 @@ def run(
     return results
 
 
+def write_docs(home: Home) -> Path:
+    """Write the dbt docs of the last build where readers look for them.
+
+    Raises
+    ------
+    TesseraError
+        If nothing is built yet.
+    """
+    with _stage(home):
+        with _prepared(home) as connection:
+            last = ledger.last_run(connection)
+        if last is None or last.as_of is None:
+            raise TesseraError("nothing is built yet: run `tessera run` first")
+        written = transform.generate_docs(home, as_of=last.as_of, run_id=last.run_id)
+        return snapshots.place_page(written, home.published / "docs")
+
+
 @contextmanager
-def _stage(name: str, home: Home) -> Iterator[Callable[[], float]]:
+def _stage(home: Home) -> Generator[Callable[[], float]]:
     """Hold the lock and a stopwatch; a failure closes the open run as failed."""
     began = time.perf_counter()
     home.settings  # noqa: B018 - a wrong settings.yml is an error before anything
     with writer_lock(home):
+        _settle_published(home)
         try:
             yield lambda: time.perf_counter() - began
         except Exception:
@@ -329,58 +341,62 @@ def _close_failed_run(home: Home) -> None:
         return
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
-    """Make the private tables, and take up what the current snapshot knows."""
-    create_tables(connection)
-    snapshots.restore_ledger(connection, home)
-    _settle_published(connection, home)
+@contextmanager
+def _prepared(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
+    """Open the private warehouse, with its tables and what the snapshot remembers."""
+    with open_work(home) as connection:
+        create_tables(connection)
+        snapshots.restore_ledger(connection, home)
+        yield connection
 
 
-def _settle_published(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
-    """Close, in the ledger, a run whose snapshot is the current one already."""
-    run = ledger.last_run(connection, "running")
-    if run is None or run.snapshot_version is None:
-        return
-    if run.snapshot_version != snapshots.current_version(home):
+def _settle_published(home: Home, progress: Progress = _silent) -> None:
+    """Finish what follows the move of `current`, also for a run that was killed there.
+
+    The report and the docs are placed, the ledger closes the run, old snapshots go.
+    """
+    with _prepared(home) as connection:
+        run = ledger.last_run(connection)
+    version = snapshots.current_version(home)
+    if run is None or run.status == "published" or run.snapshot_version is None:
         return
     published = ledger.published_run(home)
-    if published is None or published.run_id != run.run_id:
+    if version != run.snapshot_version or published is None:
         return
-    with snapshots.attached_current(connection, home):
-        connection.execute(
-            "insert into ledger.run_stages by name from current_snapshot.ops.run_stages "
-            "where run_id = ? and stage = 'publish'",
-            [run.run_id],
-        )
+    snapshots.point_current_at(home, version)
+    page = report.render_report(home.current)
+    snapshots.place_page(page, home.published / "report")
+    fault_point("publish")
+    _publish_docs(home, run, progress)
+    fault_point("publish")
+    with (
+        open_work(home) as connection,
+        snapshots.attached_current(connection, home),
+    ):
+        ledger.close_run(connection, published)
+    snapshots.remove_old(home)
+
+
+def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:
+    """Find the open run, if it is built; after a published one, open its successor."""
+    latest = ledger.last_run(connection)
+    if latest is None or "build" not in ledger.stages_done(connection, latest.run_id):
+        raise TesseraError("nothing is built yet: run `tessera build` first")
+    if latest.status != "published":
+        return ledger.open_run(connection, utc_now())
+    successor = ledger.open_run(connection, utc_now())
     ledger.update_run(
         connection,
-        run.run_id,
-        status="published",
-        finished_at=published.finished_at,
+        successor.run_id,
+        as_of=latest.as_of,
+        fingerprint=latest.fingerprint,
     )
-
-
-def _run_with_build(connection: duckdb.DuckDBPyConnection, home: Home) -> ledger.Run:
-    """Find the open run if it is built, else open one on the last build that ended."""
-    latest = ledger.last_run(connection)
-    if latest and "build" in ledger.stages_done(connection, latest.run_id):
-        if latest.status == "running":
-            return latest
-        opened = ledger.open_run(connection, utc_now())
-        ledger.update_run(
-            connection,
-            opened.run_id,
-            as_of=latest.as_of,
-            fingerprint=latest.fingerprint,
-        )
-        run = ledger.last_run(connection)
-        if run is not None:
-            return run
-    raise TesseraError("nothing is built yet: run `tessera build` first")
+    ledger.record_stage(connection, successor.run_id, "build", 0.0, 0)
+    return ledger.open_run(connection, utc_now())
 
 
 def _next_version(home: Home, run: ledger.Run) -> int:
-    """Number the next snapshot; a run that was killed here keeps the number it had."""
+    """Give the next snapshot its number; a run taken up again keeps the one it had."""
     if run.snapshot_version is not None:
         return run.snapshot_version
     return max([0, *snapshots.versions(home)]) + 1

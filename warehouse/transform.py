@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -140,7 +140,7 @@ def _invoke(
 
 
 @contextmanager
-def _environment(home: Home) -> Iterator[None]:
+def _environment(home: Home) -> Generator[None]:
     """Tell dbt's profile, through the environment, which warehouse it is."""
     settings = home.settings
     wanted = {
