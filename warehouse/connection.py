@@ -1,6 +1,6 @@
 """How DuckDB is opened: in UTC, with bounded memory, spilling inside the home."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from warehouse.home import Home
 
 
 @contextmanager
-def open_work(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_work(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
     """Open the private warehouse of `home` for writing.
 
     The caller holds the writer's lock. The file is made on first use, readable by its
@@ -46,7 +46,7 @@ def work_config(home: Home) -> dict[str, str]:
 
 
 @contextmanager
-def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_snapshot(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
     """Open a published snapshot for reading, by its resolved path."""
     connection = duckdb.connect(str(path.resolve()), read_only=True)
     try:

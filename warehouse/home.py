@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -158,7 +158,7 @@ _held: dict[Path, int] = {}
 
 
 @contextmanager
-def writer_lock(home: Home) -> Iterator[None]:
+def writer_lock(home: Home) -> Generator[None]:
     """Hold the one lock that writers of `home` share; the kernel frees it on death.
 
     A process that holds it may take it again: stages lock for themselves, and a whole

@@ -1,0 +1,4 @@
+{# The moment before which everything counts. #}
+{% macro as_of() -%}
+    timestamp '{{ var("as_of") }}'
+{%- endmacro %}

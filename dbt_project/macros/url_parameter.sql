@@ -1,0 +1,9 @@
+{# The value of one parameter in a URL's query, null where it is absent. #}
+{% macro url_parameter(url, name) -%}
+    case
+        when {{ url }} like '%{{ name }}=%'
+            then nullif(replace(
+                regexp_extract({{ url }}, '[?&]{{ name }}=([^&#]*)', 1), '+', ' '
+            ), '')
+    end
+{%- endmacro %}

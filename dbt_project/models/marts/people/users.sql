@@ -1,0 +1,126 @@
+with
+
+events as (
+
+    select * from {{ ref('int_events_identified') }}
+
+    where not is_bot
+
+),
+
+sessions as (
+
+    select * from {{ ref('sessions') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders_unified') }}
+
+    where user_id is not null
+
+),
+
+profiles as (
+
+    select * from {{ ref('int_profiles_unified') }}
+
+),
+
+persons as (
+
+    select * from {{ ref('int_persons_listed') }}
+
+),
+
+events_summarized as (
+
+    select
+        user_id,
+        count(*) as n_events,
+        min(occurred_at) as first_seen_at,
+        max(occurred_at) as last_seen_at
+
+    from events
+
+    group by user_id
+
+),
+
+sessions_summarized as (
+
+    select
+        user_id,
+        count(*) as n_sessions
+
+    from sessions
+
+    group by user_id
+
+),
+
+orders_summarized as (
+
+    select
+        user_id,
+        count(*) filter (where not is_cancelled) as n_orders,
+        sum(revenue) as revenue,
+        min(ordered_at) as first_seen_at,
+        max(ordered_at) as last_seen_at
+
+    from orders
+
+    group by user_id
+
+),
+
+listed as (
+
+    select
+        -- ids
+        persons.user_id,
+
+        -- strings
+        persons.country,
+        persons.device_type,
+        coalesce(profiles.published_attributes, '{}') as attributes,
+
+        -- numerics
+        coalesce(events_summarized.n_events, 0) as n_events,
+        coalesce(sessions_summarized.n_sessions, 0) as n_sessions,
+        coalesce(orders_summarized.n_orders, 0) as n_orders,
+        {{ money('coalesce(orders_summarized.revenue, 0)') }} as revenue,
+
+        -- booleans
+        persons.is_identified,
+
+        -- timestamps
+        least(
+            events_summarized.first_seen_at,
+            orders_summarized.first_seen_at,
+            profiles.signed_up_at
+        ) as first_seen_at,
+        greatest(
+            events_summarized.last_seen_at,
+            orders_summarized.last_seen_at,
+            profiles.signed_up_at
+        ) as last_seen_at
+
+    from persons
+
+    left join events_summarized
+        on persons.user_id = events_summarized.user_id
+
+    left join sessions_summarized
+        on persons.user_id = sessions_summarized.user_id
+
+    left join orders_summarized
+        on persons.user_id = orders_summarized.user_id
+
+    left join profiles
+        on persons.user_id = profiles.user_id
+
+)
+
+select * from listed

@@ -1,0 +1,33 @@
+with
+
+source as (
+
+    select * from {{ source('raw', 'users') }}
+
+    where signed_up_at is null or signed_up_at < {{ as_of() }}
+
+),
+
+normalized as (
+
+    select
+        -- ids
+        row_key as profile_key,
+        {{ cleaned_id('user_id') }} as user_id,
+        {{ cleaned_id('anonymous_id') }} as anonymous_id,
+        content_hash,
+        email_hash,
+        phone_hash,
+
+        -- strings
+        {{ cleaned_country('country') }} as country,
+        cast(published_attributes as string) as published_attributes,
+
+        -- timestamps
+        signed_up_at
+
+    from source
+
+)
+
+select * from normalized

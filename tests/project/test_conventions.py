@@ -1,0 +1,87 @@
+"""The conventions that no linter knows."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODELS = ROOT / "dbt_project" / "models"
+SQL_FILES = sorted(MODELS.rglob("*.sql"))
+ADDRESS = re.compile(r"https?://[^\s\"'<>)`]+")
+MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|work|Users|tmp)/")
+ALLOWED_HOSTS = ("127.0.0.1", "localhost", "example", "www.w3.org", "www.apache.org")
+
+
+def tracked_files(*patterns: str) -> list[Path]:
+    """List what git tracks, or what lies there where there is no git."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [
+        ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).exists()
+    ]
+
+
+@pytest.mark.parametrize("sql_file", SQL_FILES, ids=lambda path: path.stem)
+def test_every_model_sits_beside_its_own_yaml(sql_file: Path):
+    assert sql_file.with_suffix(".yml").exists()
+
+
+@pytest.mark.parametrize("sql_file", SQL_FILES, ids=lambda path: path.stem)
+def test_every_model_ends_by_selecting_its_last_cte(sql_file: Path):
+    *_, last_line = sql_file.read_text().splitlines()
+
+    assert last_line.startswith("select * from ")
+
+
+@pytest.mark.parametrize("sql_file", SQL_FILES, ids=lambda path: path.stem)
+def test_no_model_reads_the_clock_or_leaves_portable_sql(sql_file: Path):
+    text = re.sub(r"--.*", "", sql_file.read_text().lower())
+
+    found = re.findall(
+        r"\b(now\(\)|current_date|current_timestamp|qualify|asof|pivot|arg_max|arg_min)\b",
+        text,
+    )
+    assert found == []
+
+
+def test_locks_hold_hashes_and_no_address():
+    for name in ("requirements.lock", "bootstrap.lock"):
+        text = (ROOT / name).read_text()
+        pins = re.findall(r"^[a-z0-9].*==", text, flags=re.MULTILINE | re.IGNORECASE)
+        assert pins
+        assert text.count("--hash=sha256:") >= len(pins)
+        assert not ADDRESS.search(text)
+        assert "--index-url" not in text
+
+
+def test_the_project_names_no_machine_and_no_registry():
+    faults = []
+    for path in tracked_files():
+        if path.suffix in {".lock", ".parquet", ".png"} or path == Path(__file__):
+            continue
+        text = path.read_text(encoding="utf-8", errors="ignore")
+        addresses = [
+            address
+            for address in ADDRESS.findall(text)
+            if not any(host in address for host in ALLOWED_HOSTS)
+        ]
+        if "pypi" in text.lower() or MACHINE_PATH.search(text):
+            faults.append((path.relative_to(ROOT), "a machine path or registry"))
+        faults.extend((path.relative_to(ROOT), found) for found in addresses)
+    assert faults == []
+
+
+def test_no_file_is_longer_than_two_rooms():
+    too_long = {
+        path.name: n_lines
+        for path in tracked_files("warehouse/*.py", "ml/*.py", "dags/*.py")
+        if (n_lines := len(path.read_text().splitlines())) > 450
+    }
+    assert too_long == {}

@@ -1,0 +1,109 @@
+"""Runs are taken up where they stopped, and a fingerprint moves with its causes."""
+
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from warehouse import ledger
+from warehouse.home import Home
+from warehouse.raw_tables import create_tables
+
+NOON = datetime(2026, 1, 31, 12)
+
+
+@pytest.fixture
+def connection() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    create_tables(connection)
+    return connection
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, **values) -> None:
+    """Insert one row, with zeros and empty texts where a column must not be null."""
+    columns = connection.execute(
+        "select column_name, data_type from information_schema.columns "
+        "where table_schema || '.' || table_name = ? and is_nullable = 'NO'",
+        [table],
+    ).fetchall()
+    row = {name: "" if kind == "VARCHAR" else 0 for name, kind in columns} | values
+    if "loaded_at" in row:
+        row["loaded_at"] = NOON
+    marks = ", ".join("?" * len(row))
+    connection.execute(
+        f"insert into {table} ({', '.join(row)}) values ({marks})", list(row.values())
+    )
+
+
+def test_a_run_stays_the_same_until_it_is_published(connection):
+    first = ledger.open_run(connection, NOON)
+    assert ledger.open_run(connection, NOON) == first
+
+    ledger.update_run(connection, first.run_id, status="failed", finished_at=NOON)
+    taken_up = ledger.open_run(connection, NOON)
+    assert taken_up == first
+
+    ledger.update_run(connection, first.run_id, status="published")
+    assert ledger.open_run(connection, NOON).run_id == "run_000002"
+
+
+def test_a_repeated_stage_keeps_its_last_time_alone(connection):
+    for seconds in (3.0, 2.0):
+        ledger.record_stage(connection, "run_000001", "build", seconds, 7)
+
+    assert connection.execute(
+        "select seconds, n_rows from ledger.run_stages"
+    ).fetchall() == [(2.0, 7)]
+    ledger.forget_stages(connection, "run_000001", ["build", "segment"])
+    assert ledger.stages_done(connection, "run_000001") == set()
+
+
+@pytest.mark.parametrize(
+    ("rows", "midnight"),
+    [
+        ([], "1970-01-01"),
+        ([("surveys", "answered_at", "2026-01-05 10:00")], "2026-01-06"),
+        (
+            [
+                ("events", "occurred_at", "2026-01-02 23:59:59"),
+                ("order_lines", "ordered_at", "2026-01-01 00:00"),
+                ("surveys", "answered_at", "2026-01-05 10:00"),
+            ],
+            "2026-01-03",
+        ),
+        ([("order_lines", "ordered_at", "2026-01-31 00:00")], "2026-02-01"),
+    ],
+)
+def test_as_of_is_the_midnight_after_the_last_event_or_order(
+    connection, rows, midnight
+):
+    for kind, column, moment in rows:
+        insert(connection, f"raw.{kind}", **{column: moment})
+
+    found = ledger.midnight_after_last_event(connection)
+
+    assert found == datetime.fromisoformat(midnight)
+
+
+def test_the_fingerprint_follows_files_and_settings_and_nothing_else(
+    connection, tmp_path: Path
+):
+    plain = Home.at(tmp_path / "plain")
+    empty = ledger.fingerprint(connection, plain)
+    insert(connection, "ledger.files", source="web", sha256="1", status="refused")
+    assert ledger.fingerprint(connection, plain) == empty
+
+    insert(connection, "ledger.files", source="web", sha256="1", status="loaded")
+    loaded = ledger.fingerprint(connection, plain)
+    insert(connection, "ledger.files", source="web", sha256="1", status="duplicate")
+    assert ledger.fingerprint(connection, plain) == loaded != empty
+
+    for text, is_same in (
+        ("keep_snapshots: 3", True),
+        ("rules_min_support: .1", False),
+    ):
+        home = Home.at(tmp_path / text[:4])
+        home.root.mkdir()
+        (home.root / "settings.yml").write_text(text)
+        assert (ledger.fingerprint(connection, home) == loaded) is is_same

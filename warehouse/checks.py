@@ -1,0 +1,119 @@
+"""The gates between a finished build and its readers."""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from warehouse.errors import TesseraError
+from warehouse.raw_tables import FIELDS
+
+
+@dataclass(frozen=True)
+class Check:
+    """One gate: what was measured, what may be, and what it means."""
+
+    check_name: str
+    severity: str
+    value: float
+    limit_value: float
+    explanation: str
+
+    @property
+    def verdict(self) -> str:
+        """`passed` if the value does not exceed its limit."""
+        return "passed" if self.value <= self.limit_value else "failed"
+
+
+def run_gates(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[Check]:
+    """Measure every gate on the private warehouse and record it in `ledger.checks`.
+
+    Raises
+    ------
+    TesseraError
+        If a gate of severity `error` fails; the current snapshot then stays.
+    """
+    gates = [
+        _rows_reconciled(connection),
+        _order_lines_reconciled(connection),
+        _persons_segmented(connection),
+    ]
+    _record(connection, run_id, gates)
+    failed = [
+        gate for gate in gates if gate.verdict == "failed" and gate.severity == "error"
+    ]
+    if failed:
+        told = "; ".join(f"{gate.check_name}: {gate.explanation}" for gate in failed)
+        raise TesseraError(f"not published, the last good snapshot stands: {told}")
+    return gates
+
+
+def record_warnings(
+    connection: duckdb.DuckDBPyConnection, run_id: str, stage: str, told: list[str]
+) -> None:
+    """Keep what data tests of severity `warn` found in a stage."""
+    explanation = "; ".join(told[:5]) or "no data test of severity `warn` found any"
+    name = f"data_tests_of_{stage}"
+    check = Check(name, "warn", float(len(told)), 0, explanation)
+    _record(connection, run_id, [check])
+
+
+def _record(
+    connection: duckdb.DuckDBPyConnection, run_id: str, checks: list[Check]
+) -> None:
+    """Replace the rows of these checks in one transaction."""
+    connection.execute("begin")
+    for check in checks:
+        connection.execute(
+            "delete from ledger.checks where run_id = ? and check_name = ?",
+            [run_id, check.check_name],
+        )
+        connection.execute(
+            "insert into ledger.checks values (?, ?, ?, ?, ?, ?, ?)",
+            [
+                run_id,
+                check.check_name,
+                check.severity,
+                check.value,
+                check.limit_value,
+                check.verdict,
+                check.explanation,
+            ],
+        )
+    connection.execute("commit")
+
+
+def _rows_reconciled(connection: duckdb.DuckDBPyConnection) -> Check:
+    """Rows in `raw` and lines accepted by the ledger must be the same."""
+    counts = " union all ".join(
+        f"select file_id, count(*) as n_rows from raw.{kind} group by file_id"
+        for kind in FIELDS
+    )
+    difference = connection.execute(
+        f"with found as ({counts}) "
+        "select coalesce(sum(abs(coalesce(n_rows, 0) - coalesce(n_accepted, 0))), 0) "
+        "from found full join "
+        "(from ledger.files where status = 'loaded') as files using (file_id)"
+    ).fetchall()[0][0]
+    return Check(
+        "rows_reconciled",
+        "error",
+        float(difference),
+        0,
+        "rows in the raw tables that no file of the ledger accounts for, or lines "
+        "that the ledger accepted and no raw table holds",
+    )
+
+
+def _persons_segmented(connection: duckdb.DuckDBPyConnection) -> Check:
+    """Every person has one segment, unless nobody was segmented at all."""
+    n_missing = connection.execute(
+        "select count(*) from marts.users anti join segments.user_segments "
+        "using (user_id) where exists (from segments.user_segments)"
+    ).fetchall()[0][0]
+    return Check(
+        "persons_segmented",
+        "error",
+        float(n_missing),
+        0,
+        "persons of marts.users without a segment",
+    )

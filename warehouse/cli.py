@@ -1,0 +1,266 @@
+"""The command line: words, colours and exit codes; the work is done elsewhere."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.status import Status
+
+from warehouse import __version__
+from warehouse.errors import TesseraError
+from warehouse.home import Home
+
+console = Console(stderr=True, highlight=False)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tessera")
+@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks of failures.")
+def main(verbose: bool) -> None:
+    """Raw event dumps in, published segments and personas out.
+
+    Exit status: 0 done; 1 a stage, test or gate failed (the last good snapshot
+    stands); 2 wrong usage or configuration; 3 the warehouse is busy.
+    """
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING)
+    click.get_current_context().obj = {"verbose": verbose}
+
+
+def _at_home(command: Callable) -> Callable:
+    """Give a command its home, and turn our errors into words and exit codes."""
+
+    @click.option(
+        "--home",
+        type=click.Path(path_type=Path),
+        help="Where everything lies. Default: $TESSERA_HOME, else ./data.",
+    )
+    @click.option(
+        "--inbox",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        help="The dumps. Default: `inbox` in the home.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+    @click.pass_context
+    @wraps(command)
+    def wrapped(context, /, *, home, inbox, as_json, **options):
+        try:
+            answer = command(Home.at(home, inbox), as_json=as_json, **options)
+        except TesseraError as error:
+            if as_json:
+                _print_json({"status": "failed", "error": str(error)})
+            console.print(f"[red]tessera: {_escaped(str(error))}[/red]")
+            if context.obj["verbose"]:
+                console.print_exception()
+            context.exit(error.exit_code)
+        if as_json and answer is not None:
+            _print_json({"status": "done", **answer})
+
+    return wrapped
+
+
+_as_of = click.option(
+    "--as-of",
+    "as_of",
+    metavar="DATE",
+    callback=lambda _context, _option, value: parse_as_of(value),
+    help="Only what happened before counts: a date or a timestamp (UTC). "
+    "Default: the midnight after the last event or order.",
+)
+_full_refresh = click.option(
+    "--full-refresh", is_flag=True, help="Build everything from the raw tables again."
+)
+
+
+def parse_as_of(value: str | None) -> datetime | None:
+    """Read a date or a timestamp; one with an offset is turned into UTC.
+
+    Raises
+    ------
+    click.BadParameter
+        If it is neither.
+    """
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is no date or timestamp such as 2026-01-31 or 2026-01-31T06:00"
+        ) from None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.replace(microsecond=0)
+
+
+@main.command()
+@_as_of
+@_full_refresh
+@_at_home
+def run(home: Home, *, as_json: bool, as_of: datetime | None, full_refresh: bool):
+    """Load, build, segment and publish, in one process."""
+    from warehouse import stages
+
+    with console.status("starting") as status:
+        results = stages.run(
+            home,
+            as_of=as_of,
+            full_refresh=full_refresh,
+            progress=_shown(status),
+            on_stage=_say_stage,
+        )
+    if len(results) == 1:
+        console.print("nothing new: the current snapshot stands")
+    if not as_json:
+        _say_where(home)
+    return {
+        "stages": [_stage_as_json(result) for result in results],
+        "snapshot_version": _current_version(home),
+    }
+
+
+def _stage_command(name: str, help_text: str, *options: Callable) -> None:
+    """Add one stage as a command of its own."""
+
+    def command(home: Home, *, as_json: bool, **chosen):
+        from warehouse import stages
+
+        with console.status(name) as status:
+            result = getattr(stages, name)(home, progress=_shown(status), **chosen)
+        _say_stage(result)
+        return _stage_as_json(result) if as_json else None
+
+    wrapped = _at_home(command)
+    for option in options:
+        wrapped = option(wrapped)
+    main.command(name, help=help_text)(wrapped)
+
+
+_stage_command("load", "Load what is new in the inbox.")
+_stage_command(
+    "build", "Build and test the models, up to the features.", _as_of, _full_refresh
+)
+_stage_command(
+    "segment",
+    "Assign every person to a segment; describe segments and personas.",
+    click.option("--train", is_flag=True, help="Fit the model anew."),
+)
+_stage_command("publish", "Check the build and let readers see it.")
+
+
+@main.command()
+@_at_home
+def status(home: Home, *, as_json: bool):
+    """Tell of the last runs, the files, the current snapshot and the lock."""
+    from warehouse.status import read_status, status_in_words
+
+    found = read_status(home)
+    if not as_json:
+        click.echo(status_in_words(found))
+    return found
+
+
+@main.command()
+@click.argument("version", type=int, required=False)
+@_at_home
+def rollback(home: Home, *, as_json: bool, version: int | None):
+    """Point `current` at an earlier good snapshot (by default, the one before)."""
+    from warehouse import snapshots
+    from warehouse.home import writer_lock
+
+    with writer_lock(home):
+        chosen = snapshots.roll_back(home, version)
+    console.print(f"current is now snapshot {chosen}")
+    return {"snapshot_version": chosen} if as_json else None
+
+
+@main.group()
+def quarantine() -> None:
+    """Show what was refused while loading, and why."""
+
+
+@quarantine.command("list")
+@_at_home
+def quarantine_list(home: Home, *, as_json: bool):
+    """List refused lines by source and reason, with one example each."""
+    from warehouse.connection import open_work
+    from warehouse.home import writer_lock
+    from warehouse.quarantine import list_quarantine
+    from warehouse.raw_tables import create_tables
+
+    with writer_lock(home), open_work(home) as connection:
+        create_tables(connection)
+        found = list_quarantine(connection)
+    if not as_json:
+        for group in found:
+            click.echo(
+                f"{group['source']}  {group['reason']}  {group['n_lines']:,} lines, "
+                f"such as {group['file']}:{group['line_number']}  {group['example']}"
+            )
+        if not found:
+            console.print("nothing is in quarantine")
+    return {"quarantine": found}
+
+
+@main.command()
+@_at_home
+def docs(home: Home, *, as_json: bool):
+    """Write the dbt docs of the last build as one page."""
+    from warehouse import stages
+
+    page = stages.write_docs(home)
+    console.print(f"docs: {page}")
+    return {"docs": str(page)} if as_json else None
+
+
+def _shown(status: Status) -> Callable[[str], None]:
+    """Show progress in the status line of a terminal."""
+    return lambda message: status.update(_escaped(message))
+
+
+def _say_stage(result) -> None:
+    """Print one line for a stage that ended."""
+    console.print(
+        f"[green]{result.stage:<8}[/green] {_escaped(result.message)} "
+        f"[dim]({result.seconds:.1f} s)[/dim]"
+    )
+
+
+def _say_where(home: Home) -> None:
+    """Tell where readers find what was published."""
+    for name, path in (
+        ("snapshot", home.current),
+        ("report", home.published / "report" / "index.html"),
+        ("docs", home.published / "docs" / "index.html"),
+    ):
+        if path.exists():
+            console.print(f"{name:<8} {_escaped(str(path))}", soft_wrap=True)
+
+
+def _stage_as_json(result) -> dict:
+    """Turn a stage's result into what JSON can hold."""
+    content = asdict(result)
+    content["seconds"] = round(result.seconds, 3)
+    content["as_of"] = result.as_of.isoformat() if result.as_of else None
+    return content
+
+
+def _current_version(home: Home) -> int | None:
+    from warehouse import snapshots
+
+    return snapshots.current_version(home)
+
+
+def _print_json(content: dict) -> None:
+    """Print one JSON object to standard output."""
+    click.echo(json.dumps(content, default=str))
+
+
+def _escaped(text: str) -> str:
+    """Keep square brackets of file names from being read as colours."""
+    return text.replace("[", "\\[")

@@ -1,0 +1,197 @@
+"""The record of what was done: runs, their stages, checks; and what was published.
+
+A run is the way from the current snapshot to the next. The first stage with something
+to do opens it, `publish` closes it. A run that was killed or has failed is taken up
+again under its own id, so that what it comes to does not depend on its accidents.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from warehouse.connection import open_snapshot
+from warehouse.home import Home
+
+PROJECT = Path(__file__).resolve().parents[1]
+_CODE = ("dbt_project/**/*.sql", "dbt_project/**/*.yml", "dbt_project/**/*.csv")
+_CODE += ("ml/*.py", "warehouse/**/*.py")
+
+EPOCH = datetime(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of `ledger.runs`."""
+
+    run_id: str
+    as_of: datetime | None
+    started_at: datetime
+    finished_at: datetime | None
+    status: str
+    snapshot_version: int | None
+    fingerprint: str | None
+
+
+def last_run(
+    connection: duckdb.DuckDBPyConnection, *statuses: str, table: str = "ledger.runs"
+) -> Run | None:
+    """Find the newest run with one of `statuses` (any, if none is given)."""
+    rows = connection.execute(
+        "select run_id, as_of, started_at, finished_at, status, snapshot_version, "
+        f"fingerprint from {table} where ? = 0 or list_contains(?, status) "
+        "order by run_id desc limit 1",
+        [len(statuses), list(statuses)],
+    ).fetchall()
+    return Run(*rows[0]) if rows else None
+
+
+def open_run(connection: duckdb.DuckDBPyConnection, now: datetime) -> Run:
+    """Take up the run that is not published yet, or open the next one."""
+    run = last_run(connection)
+    if run and run.status != "published":
+        if run.status == "failed":
+            update_run(connection, run.run_id, status="running", finished_at=None)
+            return replace(run, status="running", finished_at=None)
+        return run
+    number = int(run.run_id.removeprefix("run_")) + 1 if run else 1
+    connection.execute(
+        "insert into ledger.runs (run_id, started_at, status) values (?, ?, 'running')",
+        [f"run_{number:06d}", now],
+    )
+    opened = last_run(connection)
+    assert opened is not None  # noqa: S101 - it was inserted a line above
+    return opened
+
+
+def update_run(
+    connection: duckdb.DuckDBPyConnection,
+    run_id: str,
+    *,
+    table: str = "ledger.runs",
+    **values,
+) -> None:
+    """Set columns of one run."""
+    assignments = ", ".join(f"{column} = ?" for column in values)
+    connection.execute(
+        f"update {table} set {assignments} where run_id = ?",
+        [*values.values(), run_id],
+    )
+
+
+def record_stage(
+    connection: duckdb.DuckDBPyConnection,
+    run_id: str,
+    stage: str,
+    seconds: float,
+    n_rows: int,
+    *,
+    table: str = "ledger.run_stages",
+) -> None:
+    """Keep how long a stage took; a repeated stage keeps its last time alone."""
+    connection.execute(
+        f"delete from {table} where run_id = ? and stage = ?",
+        [run_id, stage],
+    )
+    connection.execute(
+        f"insert into {table} values (?, ?, ?, ?)",
+        [run_id, stage, round(seconds, 3), n_rows],
+    )
+
+
+def close_run(connection: duckdb.DuckDBPyConnection, published: Run) -> None:
+    """Take over from the attached current snapshot that its run ended well."""
+    connection.execute(
+        "insert into ledger.run_stages by name "
+        "from current_snapshot.ops.run_stages where run_id = ? and stage = 'publish'",
+        [published.run_id],
+    )
+    update_run(
+        connection,
+        published.run_id,
+        status="published",
+        finished_at=published.finished_at,
+    )
+
+
+def stages_done(connection: duckdb.DuckDBPyConnection, run_id: str) -> set[str]:
+    """Tell which stages of a run have ended."""
+    rows = connection.execute(
+        "select stage from ledger.run_stages where run_id = ?", [run_id]
+    ).fetchall()
+    return {stage for (stage,) in rows}
+
+
+def forget_stages(
+    connection: duckdb.DuckDBPyConnection, run_id: str, stages: Iterable[str]
+) -> None:
+    """Take back what later stages did, since an earlier one begins again."""
+    connection.execute(
+        "delete from ledger.run_stages where run_id = ? and list_contains(?, stage)",
+        [run_id, list(stages)],
+    )
+
+
+def published_run(home: Home) -> Run | None:
+    """Read the run that made the current snapshot, from the snapshot itself."""
+    if not home.current.exists():
+        return None
+    with open_snapshot(home.current) as snapshot:
+        return last_run(snapshot, "published", table="ops.runs")
+
+
+def midnight_after_last_event(connection: duckdb.DuckDBPyConnection) -> datetime:
+    """Find the default `as_of`: the midnight after the last event or order.
+
+    With neither, the last answer, decision or sign-up counts; with nothing dated at
+    all, the first midnight of 1970, before which nothing can have happened.
+    """
+    for times in (
+        {"events": "occurred_at", "order_lines": "ordered_at"},
+        {
+            "users": "signed_up_at",
+            "consents": "decided_at",
+            "surveys": "answered_at",
+        },
+    ):
+        found = [
+            connection.execute(f"select max({column}) from raw.{kind}").fetchall()[0][0]
+            for kind, column in times.items()
+        ]
+        if any(found):
+            last = max(filter(None, found))
+            return datetime(last.year, last.month, last.day) + timedelta(days=1)
+    return EPOCH
+
+
+def fingerprint(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
+    """Hash what a snapshot is made of: files in effect, settings and code.
+
+    Two equal fingerprints at one `as_of` make the same tables.
+    """
+    files = connection.execute(
+        "select distinct source, sha256 from ledger.files where status = 'loaded' "
+        "order by source, sha256"
+    ).fetchall()
+    settings = home.settings.model_dump(
+        exclude={"keep_snapshots", "memory_limit", "threads"}
+    )
+    content = json.dumps([files, settings, code_fingerprint()], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+@cache
+def code_fingerprint() -> str:
+    """Hash the SQL and the Python that decide what is in a table."""
+    digest = hashlib.sha256()
+    for pattern in _CODE:
+        for path in sorted(PROJECT.glob(pattern)):
+            if not {"target", "logs"} & set(path.relative_to(PROJECT).parts):
+                digest.update(str(path.relative_to(PROJECT)).encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()

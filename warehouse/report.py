@@ -1,0 +1,70 @@
+"""The segment report: one page that holds all it shows and asks no network."""
+
+from pathlib import Path
+
+import duckdb
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from warehouse.connection import open_snapshot
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+_QUESTIONS = {
+    "run": "from ops.runs where status = 'published' order by run_id desc limit 1",
+    "totals": """
+        select
+            (select count(*) from marts.users) as n_users,
+            (select count(*) from marts.sessions) as n_sessions,
+            (select count(*) from marts.orders where not is_cancelled) as n_orders,
+            (select coalesce(sum(revenue), 0) from marts.orders) as revenue
+    """,
+    "segments": "from segments.segment_catalog order by n_users desc, segment_id",
+    "personas": "from segments.personas order by n_users desc, persona_id",
+    "rfm": """
+        select
+            rfm_segment,
+            count(*) as n_users,
+            sum(frequency) as n_orders,
+            sum(monetary_value) as revenue,
+            count(*) / sum(count(*)) over () as share
+        from marts.user_rfm
+        group by rfm_segment
+        order by revenue desc, rfm_segment
+    """,
+    "rules": """
+        select array_to_string(antecedent, ', ') as antecedent, * exclude (antecedent)
+        from marts.association_rules
+        order by lift desc, rule_count desc, all
+        limit 15
+    """,
+    "files": """
+        select source, status, count(*) as n_files, sum(n_lines) as n_lines,
+            sum(n_accepted) as n_accepted, sum(n_duplicate) as n_duplicate,
+            sum(n_quarantined) as n_quarantined
+        from ops.loaded_files group by source, status order by source, status
+    """,
+}
+
+
+def render_report(snapshot: Path) -> str:
+    """Write the segment report of a snapshot as one HTML page.
+
+    Every value from the data is escaped; the page loads nothing.
+    """
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(["html"])
+    )
+    with open_snapshot(snapshot) as connection:
+        answers = {
+            name: _rows(connection, question) for name, question in _QUESTIONS.items()
+        }
+    return templates.get_template("report.html").render(
+        run=answers.pop("run")[0], totals=answers.pop("totals")[0], **answers
+    )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, question: str) -> list[dict]:
+    """Answer a question as a list of rows by column name."""
+    found = connection.execute(question)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -1,0 +1,435 @@
+"""The order of the walk: load, build, segment, publish.
+
+Each stage takes the writer's lock, can be killed anywhere and run again, and records
+itself in the ledger. `run` walks all four; the DAGs cut the same walk into tasks.
+"""
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from warehouse import (
+    checks,
+    ledger,
+    report,
+    segmentation,
+    snapshots,
+    transform,
+)
+from warehouse.connection import open_work
+from warehouse.errors import TesseraError
+from warehouse.faults import fault_point
+from warehouse.home import Home, writer_lock
+from warehouse.load import load_inbox
+from warehouse.raw_tables import create_tables
+
+Progress = Callable[[str], None]
+
+
+def _silent(_message: str) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage did, in numbers and in one sentence.
+
+    `changed` of `load` tells whether there is anything for the next stages to do.
+    """
+
+    stage: str
+    seconds: float
+    n_rows: int
+    changed: bool
+    message: str
+    as_of: datetime | None = None
+    details: dict = field(default_factory=dict)
+
+
+def utc_now() -> datetime:
+    """Read the clock, here at the edge of the system alone; naive, in UTC."""
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
+def load(
+    home: Home, *, as_of: datetime | None = None, progress: Progress = _silent
+) -> StageResult:
+    """Load what is new in the inbox.
+
+    Parameters
+    ----------
+    home : Home
+    as_of : datetime, optional
+        Handed through to the result, for whoever hands it to the next stage.
+
+    Raises
+    ------
+    ConfigurationError
+        If a `source.yml` is wrong.
+    WarehouseBusyError
+        If another process is writing.
+    """
+    if not home.inbox.is_dir():
+        home.inbox.mkdir(parents=True)
+    with _stage(home) as watch:
+        with _prepared(home) as connection:
+            ((load_id,),) = connection.execute(
+                "select coalesce(max(load_id), 0) + 1 from ledger.files"
+            ).fetchall()
+            summary = load_inbox(
+                connection,
+                home,
+                load_id=load_id,
+                loaded_at=utc_now(),
+                progress=lambda source, file, done, total: progress(
+                    f"{source}/{file} {done / max(total, 1):.0%}"
+                ),
+            )
+            changed = summary.n_loaded > 0 or _is_ahead(connection, home)
+            if changed:
+                run = ledger.open_run(connection, utc_now())
+                ledger.record_stage(
+                    connection, run.run_id, "load", watch(), summary.n_accepted
+                )
+        return StageResult(
+            stage="load",
+            seconds=watch(),
+            n_rows=summary.n_accepted,
+            changed=changed,
+            message=summary.in_words(),
+            as_of=as_of,
+        )
+
+
+def build(
+    home: Home,
+    *,
+    as_of: datetime | None = None,
+    full_refresh: bool = False,
+    progress: Progress = _silent,
+) -> StageResult:
+    """Build and test every model up to the features, as of a moment.
+
+    Parameters
+    ----------
+    home : Home
+    as_of : datetime, optional
+        Naive, in UTC; only what happened before it counts. By default the midnight
+        after the last event or order of the warehouse.
+    full_refresh : bool, default=False
+        Build incremental models from nothing.
+
+    Raises
+    ------
+    TesseraError
+        If a model or a test fails.
+    """
+    with _stage(home) as watch:
+        with _prepared(home) as connection:
+            run = ledger.open_run(connection, utc_now())
+            as_of = as_of or ledger.midnight_after_last_event(connection)
+            ledger.update_run(
+                connection,
+                run.run_id,
+                as_of=as_of,
+                fingerprint=ledger.fingerprint(connection, home),
+            )
+            ledger.forget_stages(
+                connection, run.run_id, ["build", "segment", "publish"]
+            )
+        fault_point("build")
+        built = transform.build_models(
+            home,
+            transform.BEFORE_SEGMENTATION,
+            as_of=as_of,
+            run_id=run.run_id,
+            full_refresh=full_refresh,
+            progress=progress,
+        )
+        fault_point("build")
+        with open_work(home) as connection:
+            ledger.record_stage(connection, run.run_id, "build", watch(), built.n_rows)
+            checks.record_warnings(connection, run.run_id, "build", built.warnings)
+        return StageResult(
+            stage="build",
+            seconds=watch(),
+            n_rows=built.n_rows,
+            changed=True,
+            message=f"{built.n_models} models built, {built.n_tests} tests passed, "
+            f"as of {as_of:%Y-%m-%d %H:%M}",
+            as_of=as_of,
+        )
+
+
+def segment(
+    home: Home, *, train: bool = False, progress: Progress = _silent
+) -> StageResult:
+    """Assign every person to a segment, describe segments and personas.
+
+    Parameters
+    ----------
+    home : Home
+    train : bool, default=False
+        Fit the model anew, even if the current one serves.
+
+    Raises
+    ------
+    TesseraError
+        If nothing is built yet, or a model or test of the segments fails.
+    """
+    with _stage(home) as watch:
+        with _prepared(home) as connection:
+            run = _run_with_build(connection)
+            ledger.forget_stages(connection, run.run_id, ["segment", "publish"])
+            snapshots.remember_previous(connection, home)
+            fault_point("segment")
+            found = segmentation.segment_persons(connection, home, train=train)
+        fault_point("segment")
+        built = transform.build_models(
+            home,
+            transform.AFTER_SEGMENTATION,
+            as_of=run.as_of or ledger.EPOCH,
+            run_id=run.run_id,
+            progress=progress,
+        )
+        fault_point("segment")
+        with open_work(home) as connection:
+            ledger.record_stage(
+                connection, run.run_id, "segment", watch(), found.n_persons
+            )
+            checks.record_warnings(connection, run.run_id, "segment", built.warnings)
+        return StageResult(
+            stage="segment",
+            seconds=watch(),
+            n_rows=found.n_persons,
+            changed=True,
+            message=found.message,
+            as_of=run.as_of,
+            details={"model_version": found.model_version},
+        )
+
+
+def publish(home: Home, *, progress: Progress = _silent) -> StageResult:
+    """Check the finished build and let readers see it.
+
+    Raises
+    ------
+    TesseraError
+        If there is no finished build, or a gate fails; the current snapshot stays.
+    """
+    with _stage(home) as watch:
+        with _prepared(home) as connection:
+            run = ledger.last_run(connection)
+            if (
+                run is None
+                or run.status == "published"
+                or "segment" not in ledger.stages_done(connection, run.run_id)
+            ):
+                raise TesseraError(
+                    "nothing to publish: run `tessera build`, then `tessera segment`"
+                )
+            checks.run_gates(connection, run.run_id)
+            fault_point("publish")
+            version = _next_version(home, run)
+            ledger.update_run(connection, run.run_id, snapshot_version=version)
+            publication = snapshots.Publication(
+                run=run,
+                version=version,
+                finished_at=utc_now(),
+                seconds_so_far=watch(),
+            )
+            progress(f"writing snapshot {version}")
+            snapshot = snapshots.write_snapshot(connection, home, publication)
+            n_tables = len(snapshots.published_tables(connection))
+        progress("writing Parquet files")
+        snapshots.write_parquet(snapshot, home, version)
+        fault_point("publish")
+        snapshots.point_current_at(home, version)
+        fault_point("publish")
+        _settle_published(home, progress)
+        return StageResult(
+            stage="publish",
+            seconds=watch(),
+            n_rows=n_tables,
+            changed=True,
+            message=f"snapshot {version} with {n_tables} tables",
+            as_of=run.as_of,
+            details={"snapshot_version": version, "snapshot": str(snapshot)},
+        )
+
+
+def run(
+    home: Home,
+    *,
+    as_of: datetime | None = None,
+    full_refresh: bool = False,
+    progress: Progress = _silent,
+    on_stage: Callable[[StageResult], None] | None = None,
+) -> list[StageResult]:
+    """Walk all stages; stop after `load` if the current snapshot already says it all.
+
+    Returns
+    -------
+    list of StageResult
+        One a stage that ran, in order.
+    """
+    results: list[StageResult] = []
+
+    def done(result: StageResult) -> None:
+        results.append(result)
+        if on_stage:
+            on_stage(result)
+
+    with writer_lock(home):
+        done(load(home, as_of=as_of, progress=progress))
+        if not full_refresh and _is_up_to_date(home, as_of):
+            return results
+        done(build(home, as_of=as_of, full_refresh=full_refresh, progress=progress))
+        done(segment(home, progress=progress))
+        done(publish(home, progress=progress))
+    return results
+
+
+def write_docs(home: Home) -> Path:
+    """Write the dbt docs of the last build where readers look for them.
+
+    Raises
+    ------
+    TesseraError
+        If nothing is built yet.
+    """
+    with _stage(home):
+        with _prepared(home) as connection:
+            last = ledger.last_run(connection)
+        if last is None or last.as_of is None:
+            raise TesseraError("nothing is built yet: run `tessera run` first")
+        written = transform.generate_docs(home, as_of=last.as_of, run_id=last.run_id)
+        return snapshots.place_page(written, home.published / "docs")
+
+
+@contextmanager
+def _stage(home: Home) -> Generator[Callable[[], float]]:
+    """Hold the lock and a stopwatch; a failure closes the open run as failed."""
+    began = time.perf_counter()
+    home.settings  # noqa: B018 - a wrong settings.yml is an error before anything
+    with writer_lock(home):
+        _settle_published(home)
+        try:
+            yield lambda: time.perf_counter() - began
+        except Exception:
+            _close_failed_run(home)
+            raise
+
+
+def _close_failed_run(home: Home) -> None:
+    """Mark the open run as failed."""
+    if not home.work_database.exists():
+        return
+    try:
+        with open_work(home) as connection:
+            failed = ledger.last_run(connection)
+            if failed and failed.status == "running":
+                ledger.update_run(
+                    connection, failed.run_id, status="failed", finished_at=utc_now()
+                )
+    except duckdb.Error:  # the failure that brought us here says more than this one
+        return
+
+
+@contextmanager
+def _prepared(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
+    """Open the private warehouse, with its tables and what the snapshot remembers."""
+    with open_work(home) as connection:
+        create_tables(connection)
+        snapshots.restore_ledger(connection, home)
+        yield connection
+
+
+def _settle_published(home: Home, progress: Progress = _silent) -> None:
+    """Finish what follows the move of `current`, also for a run that was killed there.
+
+    The report and the docs are placed, the ledger closes the run, old snapshots go.
+    """
+    with _prepared(home) as connection:
+        run = ledger.last_run(connection)
+    version = snapshots.current_version(home)
+    if run is None or run.status == "published" or run.snapshot_version is None:
+        return
+    published = ledger.published_run(home)
+    if version != run.snapshot_version or published is None:
+        return
+    snapshots.point_current_at(home, version)
+    page = report.render_report(home.current)
+    snapshots.place_page(page, home.published / "report")
+    fault_point("publish")
+    _publish_docs(home, run, progress)
+    fault_point("publish")
+    with (
+        open_work(home) as connection,
+        snapshots.attached_current(connection, home),
+    ):
+        ledger.close_run(connection, published)
+    snapshots.remove_old(home)
+
+
+def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:
+    """Find the open run, if it is built; after a published one, open its successor."""
+    latest = ledger.last_run(connection)
+    if latest is None or "build" not in ledger.stages_done(connection, latest.run_id):
+        raise TesseraError("nothing is built yet: run `tessera build` first")
+    if latest.status != "published":
+        return ledger.open_run(connection, utc_now())
+    successor = ledger.open_run(connection, utc_now())
+    ledger.update_run(
+        connection,
+        successor.run_id,
+        as_of=latest.as_of,
+        fingerprint=latest.fingerprint,
+    )
+    ledger.record_stage(connection, successor.run_id, "build", 0.0, 0)
+    return ledger.open_run(connection, utc_now())
+
+
+def _next_version(home: Home, run: ledger.Run) -> int:
+    """Give the next snapshot its number; a run taken up again keeps the one it had."""
+    if run.snapshot_version is not None:
+        return run.snapshot_version
+    return max([0, *snapshots.versions(home)]) + 1
+
+
+def _is_ahead(connection: duckdb.DuckDBPyConnection, home: Home) -> bool:
+    """Tell whether files, settings or code have changed since the current snapshot."""
+    published = ledger.published_run(home)
+    if published is None:
+        return bool(connection.execute("from ledger.files limit 1").fetchall())
+    return published.fingerprint != ledger.fingerprint(connection, home)
+
+
+def _is_up_to_date(home: Home, as_of: datetime | None) -> bool:
+    """Tell whether the current snapshot is what a build would make again."""
+    published = ledger.published_run(home)
+    if published is None:
+        return False
+    with open_work(home) as connection:
+        wanted = as_of or ledger.midnight_after_last_event(connection)
+        return published.as_of == wanted and not _is_ahead(connection, home)
+
+
+def _publish_docs(home: Home, run: ledger.Run, progress: Progress) -> None:
+    """Write the docs again when the project has changed since they were written."""
+    mark = home.dbt / "docs.fingerprint"
+    page = home.published / "docs" / "index.html"
+    wanted = ledger.code_fingerprint()
+    if page.exists() and mark.exists() and mark.read_text() == wanted:
+        return
+    progress("writing the docs")
+    written = transform.generate_docs(
+        home, as_of=run.as_of or ledger.EPOCH, run_id=run.run_id
+    )
+    snapshots.place_page(written, home.published / "docs")
+    mark.write_text(wanted)

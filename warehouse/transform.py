@@ -1,0 +1,168 @@
+"""One call of dbt per layer, and what it says, in words."""
+
+import json
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from warehouse.errors import TesseraError
+from warehouse.home import Home
+from warehouse.ledger import PROJECT
+
+DBT_PROJECT = PROJECT / "dbt_project"
+
+BEFORE_SEGMENTATION = ["--exclude", "path:models/staging/ml", "segments", "ops"]
+AFTER_SEGMENTATION = ["--select", "path:models/staging/ml", "segments", "ops"]
+
+Progress = Callable[[str], None]
+
+_manifests: dict[tuple[Path, str], Any] = {}
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What one call of dbt did."""
+
+    n_models: int
+    n_tests: int
+    n_rows: int
+    warnings: list[str]
+
+
+def build_models(
+    home: Home,
+    selection: list[str],
+    *,
+    as_of: datetime,
+    run_id: str,
+    full_refresh: bool = False,
+    progress: Progress | None = None,
+) -> BuildResult:
+    """Build and test the selected models on the private warehouse of `home`.
+
+    Nobody else in this process may have the warehouse open. Unit tests are left to the
+    project's test suite: they say nothing about the data.
+
+    Raises
+    ------
+    TesseraError
+        If a model or a test fails; the message names each and what dbt says of it.
+    """
+    arguments = ["build", *selection, "--exclude-resource-type", "unit_test"]
+    if full_refresh:
+        arguments.append("--full-refresh")
+    results = _invoke(home, arguments, dbt_variables(home, as_of, run_id), progress)
+    failed = [result for result in results if result.status in ("error", "fail")]
+    if failed:
+        told = "; ".join(_in_words(result) for result in failed[:5])
+        more = f"; and {len(failed) - 5} more" if len(failed) > 5 else ""
+        raise TesseraError(
+            f"dbt: {told}{more} (full log: {home.dbt / 'logs' / 'dbt.log'})"
+        )
+    models = [result for result in results if result.node.resource_type == "model"]
+    return BuildResult(
+        n_models=len(models),
+        n_tests=sum(result.node.resource_type == "test" for result in results),
+        n_rows=sum(
+            max(result.adapter_response.get("rows_affected") or 0, 0)
+            for result in models
+        ),
+        warnings=[_in_words(result) for result in results if result.status == "warn"],
+    )
+
+
+def generate_docs(home: Home, *, as_of: datetime, run_id: str) -> Path:
+    """Write dbt's docs as one static page that asks nothing of any network.
+
+    Returns
+    -------
+    Path
+        The page, in dbt's target folder; the caller moves it to where readers look.
+    """
+    _invoke(home, ["docs", "generate", "--static"], dbt_variables(home, as_of, run_id))
+    return home.dbt / "target" / "static_index.html"
+
+
+def dbt_variables(home: Home, as_of: datetime, run_id: str) -> dict[str, Any]:
+    """Gather every setting that a model may read."""
+    settings = home.settings
+    return {
+        "as_of": as_of.strftime("%Y-%m-%d %H:%M:%S"),
+        "run_id": run_id,
+        "session_timeout_minutes": settings.session_timeout_minutes,
+        "rfm_binning": settings.rfm_binning,
+        "rules_min_support": settings.rules_min_support,
+        "rules_min_confidence": settings.rules_min_confidence,
+        "rules_max_items": settings.rules_max_items,
+    }
+
+
+def _invoke(
+    home: Home,
+    arguments: list[str],
+    variables: dict[str, Any],
+    progress: Progress | None = None,
+):
+    """Call dbt in this process; parse the project once per process and variables."""
+    from dbt.cli.main import dbtRunner
+
+    home.make_private_folders()
+    key = (home.root, json.dumps(variables, sort_keys=True))
+
+    def listen(event) -> None:
+        if progress and event.info.name in ("LogModelResult", "LogSeedResult"):
+            progress(str(event.info.msg).strip())
+
+    with _environment(home):
+        runner = dbtRunner(manifest=_manifests.get(key), callbacks=[listen])
+        outcome = runner.invoke(
+            [
+                *arguments,
+                *("--project-dir", str(DBT_PROJECT)),
+                *("--profiles-dir", str(DBT_PROJECT)),
+                *("--target-path", str(home.dbt / "target")),
+                *("--log-path", str(home.dbt / "logs")),
+                *("--vars", json.dumps(variables)),
+                "--quiet",
+                "--no-use-colors-file",
+            ]
+        )
+    if outcome.exception:
+        raise TesseraError(f"dbt: {outcome.exception}") from outcome.exception
+    if runner.manifest is not None and arguments[0] == "build":
+        _manifests.clear()
+        _manifests[key] = runner.manifest
+    return getattr(outcome.result, "results", [])
+
+
+@contextmanager
+def _environment(home: Home) -> Generator[None]:
+    """Tell dbt's profile, through the environment, which warehouse it is."""
+    settings = home.settings
+    wanted = {
+        "TESSERA_WORK_DATABASE": str(home.work_database),
+        "TESSERA_SPILL": str(home.spill),
+        "TESSERA_MEMORY_LIMIT": settings.memory_limit or "",
+        "TESSERA_THREADS": str(settings.threads or ""),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _in_words(result) -> str:
+    """Say which node failed or warned, and why."""
+    kind = result.node.resource_type
+    return f"{kind} {result.node.name}: {' '.join(str(result.message).split())}"
