@@ -1,4 +1,4 @@
-{# Part of the day (UTC): night from 0, morning from 6, afternoon from 12, evening 18. #}
+{# Part of the day (UTC); night, morning, afternoon and evening are six hours each. #}
 {% macro daypart(moment) -%}
     case
         when extract(hour from {{ moment }}) < 6 then 'night'

@@ -20,11 +20,9 @@ sessions_attributed as (
     select
         session_events.user_id,
         session_events.session_id,
-        coalesce(
-            min_by(events.channel, session_events.event_number)
-                filter (where events.channel is not null),
-            'direct'
-        ) as channel
+        min_by(
+            events.channel, session_events.event_number
+        ) filter (where events.channel is not null) as channel
 
     from session_events
 
@@ -41,14 +39,14 @@ channels_counted as (
 
     select
         user_id,
-        channel,
+        coalesce(channel, 'direct') as channel,
         count(*) as n_sessions
 
     from sessions_attributed
 
     group by
         user_id,
-        channel
+        coalesce(channel, 'direct')
 
 )
 

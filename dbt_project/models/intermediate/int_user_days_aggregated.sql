@@ -148,17 +148,15 @@ days_aggregated as (
 
         -- numerics
         cast(sum(n_activities) as bigint) as n_activities,
-        cast(coalesce(sum(n_activities) filter (where daypart = 'night'), 0) as bigint)
+        cast(sum(case when daypart = 'night' then n_activities else 0 end) as bigint)
             as n_night_activities,
+        cast(sum(case when daypart = 'morning' then n_activities else 0 end) as bigint)
+            as n_morning_activities,
         cast(
-            coalesce(sum(n_activities) filter (where daypart = 'morning'), 0) as bigint
-        ) as n_morning_activities,
-        cast(
-            coalesce(sum(n_activities) filter (where daypart = 'afternoon'), 0) as bigint
+            sum(case when daypart = 'afternoon' then n_activities else 0 end) as bigint
         ) as n_afternoon_activities,
-        cast(
-            coalesce(sum(n_activities) filter (where daypart = 'evening'), 0) as bigint
-        ) as n_evening_activities,
+        cast(sum(case when daypart = 'evening' then n_activities else 0 end) as bigint)
+            as n_evening_activities,
         cast(sum(n_events) as bigint) as n_events,
         cast(sum(n_mobile_events) as bigint) as n_mobile_events,
         cast(sum(n_device_events) as bigint) as n_device_events,

@@ -38,11 +38,13 @@ assignments_joined as (
         assigned_before.previous_segment_id,
         assigned_before.entered_at,
         assigned_before.updated_at,
-        assigned.segment_id is distinct from assigned_before.segment_id
-        or assigned.persona_id is distinct from assigned_before.persona_id
-        or segments_named.segment_name is distinct from assigned_before.segment_name
-        or assigned.model_version is distinct from assigned_before.model_version
-            as is_row_changed
+        coalesce(
+            assigned.segment_id = assigned_before.segment_id
+            and assigned.persona_id = assigned_before.persona_id
+            and segments_named.segment_name = assigned_before.segment_name
+            and assigned.model_version = assigned_before.model_version,
+            false
+        ) as is_row_unchanged
 
     from assigned
 
@@ -76,13 +78,12 @@ memory_carried_on as (
         -- timestamps
         coalesce(changed_at, entered_at) as entered_at,
         case
-            when is_row_changed
-                then greatest(
-                    {{ as_of() }},
-                    coalesce(changed_at, updated_at),
-                    coalesce(updated_at, changed_at)
-                )
-            else updated_at
+            when is_row_unchanged then updated_at
+            else greatest(
+                {{ as_of() }},
+                coalesce(changed_at, updated_at),
+                coalesce(updated_at, changed_at)
+            )
         end as updated_at
 
     from assignments_joined

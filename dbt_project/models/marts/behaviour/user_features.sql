@@ -81,7 +81,7 @@ categories_shared as (
     select
         user_id,
         cast(n_interactions as double)
-        / sum(n_interactions) over (partition by user_id) as share
+        / sum(n_interactions) over (partition by user_id) as part
 
     from user_categories
 
@@ -94,7 +94,7 @@ categories_summed as (
     select
         user_id,
         count(*) as n_categories,
-        greatest(-sum(share * ln(share)) / ln(2), 0) as category_entropy
+        greatest(-sum(part * ln(part)) / ln(2), 0) as category_entropy
 
     from categories_shared
 
@@ -142,7 +142,7 @@ features_listed as (
         -- numerics: when
         users_aged.recency_days,
         users_aged.tenure_days,
-        coalesce(days_summed.active_days, 0) as active_days,
+        cast(coalesce(days_summed.active_days, 0) as bigint) as active_days,
         (coalesce(days_summed.recent_active_days, 0) + 0.5e0) / 30
         / ((coalesce(days_summed.earlier_active_days, 0) + 1.5e0) / 90)
             as recent_activity_ratio,
@@ -162,8 +162,9 @@ features_listed as (
             as product_views_per_session,
         {{ ratio('sessions_summed.n_add_to_carts', 'users_aged.n_sessions') }}
             as add_to_carts_per_session,
-        {{ ratio('sessions_summed.n_abandoned_carts', 'sessions_summed.n_cart_sessions') }}
-            as cart_abandonment_share,
+        {{ ratio(
+            'sessions_summed.n_abandoned_carts', 'sessions_summed.n_cart_sessions'
+        ) }} as cart_abandonment_share,
         {{ ratio('days_summed.n_mobile_events', 'days_summed.n_device_events') }}
             as mobile_share,
         cast(coalesce(days_summed.n_emails_opened, 0) as bigint) as n_emails_opened,

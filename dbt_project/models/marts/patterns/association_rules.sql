@@ -8,7 +8,16 @@ baskets as (
 
 baskets_counted as (
 
-    select count(distinct order_id) as n_baskets
+    -- Rounded up in decimals, so that what is at the threshold is in whatever a double
+    -- would say: 60 of 9,835 baskets at 0.006.
+    select
+        count(distinct order_id) as n_baskets,
+        cast(
+            ceil(
+                cast({{ var("rules_min_support") }} as decimal(10, 9))
+                * count(distinct order_id)
+            ) as bigint
+        ) as min_rule_count
 
     from baskets
 
@@ -41,10 +50,7 @@ products_kept as (
 
     cross join baskets_counted
 
-    where
-        products_counted.n_orders
-        >= cast({{ var("rules_min_support") }} as decimal(10, 9))
-        * baskets_counted.n_baskets
+    where products_counted.n_orders >= baskets_counted.min_rule_count
 
 ),
 
@@ -94,6 +100,21 @@ pairs_counted as (
 
 ),
 
+pairs_kept as (
+
+    select
+        pairs_counted.product_number,
+        pairs_counted.other_product_number,
+        pairs_counted.rule_count
+
+    from pairs_counted
+
+    cross join baskets_counted
+
+    where pairs_counted.rule_count >= baskets_counted.min_rule_count
+
+),
+
 pairs_directed as (
 
     select
@@ -101,7 +122,7 @@ pairs_directed as (
         other_product_number as consequent_number,
         rule_count
 
-    from pairs_counted
+    from pairs_kept
 
     union all
 
@@ -110,7 +131,7 @@ pairs_directed as (
         product_number as consequent_number,
         rule_count
 
-    from pairs_counted
+    from pairs_kept
 
 ),
 
@@ -132,12 +153,8 @@ rules_found as (
     inner join products_kept as consequents
         on pairs_directed.consequent_number = consequents.product_number
 
-    -- Decimals, so that a rule at the threshold is in whatever a double would say.
     where
         pairs_directed.rule_count
-        >= cast({{ var("rules_min_support") }} as decimal(10, 9))
-        * antecedents.n_baskets
-        and pairs_directed.rule_count
         >= cast({{ var("rules_min_confidence") }} as decimal(10, 9))
         * antecedents.n_orders
 

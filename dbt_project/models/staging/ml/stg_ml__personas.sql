@@ -12,7 +12,7 @@ renamed as (
         persona_id,
         persona_name,
         narrative,
-        traits,
+        cast(traits as string) as traits,
         n_users
 
     from source
