@@ -41,6 +41,7 @@ SETTINGS = {
         "expose_config": "False",
         "expose_stacktrace": "False",
     },
+    "workers": {"execution_api_timeout": "60"},  # of 5 s, a loaded machine takes more
     "scheduler": {"enable_health_check": "False", "catchup_by_default": "False"},
     "dag_processor": {"refresh_interval": "60"},
 }

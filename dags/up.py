@@ -1,7 +1,8 @@
 """`make up`: Airflow with its scheduler and pages, on 127.0.0.1, until Ctrl-C.
 
-Three processes, each with its own log: the API and its pages, the scheduler (which runs
-the tasks), and the reader of the DAG files. If one ends, all are stopped.
+Three processes, each with its own log: the reader of the DAG files, the API and its
+pages, and the scheduler, which runs the tasks. It starts last: a task that cannot reach
+the API yet would fail. If one of them ends, all are stopped.
 """
 
 import argparse
@@ -13,9 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,10 +26,10 @@ import psutil
 from warehouse.errors import ConfigurationError, TesseraError, WarehouseBusyError
 from warehouse.home import Home
 
-COMPONENTS = {
+COMMANDS = {
+    "dag-processor": ["dag-processor"],
     "api-server": ["api-server"],
     "scheduler": ["scheduler", "--skip-serve-logs"],  # whose port is open to everybody
-    "dag-processor": ["dag-processor"],
 }
 SECONDS_TO_START = 180
 SECONDS_TO_STOP = 10
@@ -73,11 +73,13 @@ def serve(home: Home, port: int) -> None:
         _say("starting Airflow ...")
         _keep_local_calls_off_proxies()
         _create_database(airflow / "logs" / "database.log")
-        processes = {
-            name: stack.enter_context(_running(command, airflow / "logs" / name))
-            for name, command in COMPONENTS.items()
-        }
-        _wait_until_healthy(url, processes, airflow)
+        processes: dict[str, subprocess.Popen] = {}
+        for name, command in COMMANDS.items():
+            if name == "scheduler":
+                _wait_for(lambda: _api_answers(url), processes, airflow)
+            log = airflow / "logs" / f"{name}.log"
+            processes[name] = stack.enter_context(_running(command, log))
+        _wait_for(lambda: _is_healthy(url), processes, airflow)
         _say(
             f"Airflow is up: {url}\n"
             f"  log in   admin, with the password in {airflow / 'passwords.json'}\n"
@@ -93,7 +95,7 @@ def serve(home: Home, port: int) -> None:
 @contextmanager
 def _running(command: list[str], log: Path) -> Iterator[subprocess.Popen]:
     """Run one of Airflow's commands; at the end stop it and all that it started."""
-    with log.with_suffix(".log").open("w") as output:
+    with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "airflow", *command],
             stdin=subprocess.DEVNULL,
@@ -125,12 +127,14 @@ def _stop(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def _wait_until_healthy(
-    url: str, processes: dict[str, subprocess.Popen], airflow: Path
+def _wait_for(
+    condition: Callable[[], bool],
+    processes: dict[str, subprocess.Popen],
+    airflow: Path,
 ) -> None:
-    """Wait until every part of Airflow says that it is well."""
+    """Wait until Airflow has come so far."""
     give_up_at = time.monotonic() + SECONDS_TO_START
-    while not _is_healthy(url):
+    while not condition():
         _refuse_ended(processes, airflow)
         if time.monotonic() > give_up_at:
             raise TesseraError(
@@ -139,18 +143,28 @@ def _wait_until_healthy(
         time.sleep(0.5)
 
 
+def _api_answers(url: str) -> bool:
+    """Ask the API that tasks call; its first answer takes it seconds."""
+    return _get(f"{url}/execution/health") is not None
+
+
 def _is_healthy(url: str) -> bool:
     """Ask the API how its database, the scheduler and the DAG reader are."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"{url}/api/v2/monitor/health", timeout=5) as answer:
-            health: dict[str, Any] = json.load(answer)
-    except (urllib.error.URLError, OSError, ValueError):
-        return False
+    health = _get(f"{url}/api/v2/monitor/health") or {}
     return all(
-        health[part]["status"] == "healthy"
+        health.get(part, {}).get("status") == "healthy"
         for part in ("metadatabase", "scheduler", "dag_processor")
     )
+
+
+def _get(url: str) -> dict[str, Any] | None:
+    """Read a JSON object from the API; None while it does not answer."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(url, timeout=60) as answer:
+            return json.load(answer)
+    except (OSError, ValueError):  # a refused connection is an OSError
+        return None
 
 
 def _refuse_ended(processes: dict[str, subprocess.Popen], airflow: Path) -> None:

@@ -49,18 +49,6 @@ def airflow_up(home: Path, environment: dict[str, str]) -> Iterator[subprocess.P
             process.kill()
 
 
-def processes_of(home: Path) -> list[psutil.Process]:
-    """Find every process whose Airflow lives in this home."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("AIRFLOW_HOME") == str(home / "airflow"):
-                found.append(process)
-        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue
-    return found
-
-
 def ask_airflow(home: Path, query: str) -> list[tuple]:
     """Read Airflow's database, if it is there already."""
     database = home / "airflow" / "airflow.db"
@@ -100,9 +88,10 @@ def test_a_dump_becomes_a_snapshot_as_of_when_the_load_began(
 ):
     with airflow_up(home, environment) as process:
         wait_for_every_dag(home, process, 220)
+        started = psutil.Process(process.pid).children(recursive=True)
         listening = {
             connection.laddr.ip
-            for member in processes_of(home)
+            for member in started
             for connection in member.net_connections()
             if connection.status == psutil.CONN_LISTEN
         }
@@ -116,7 +105,8 @@ def test_a_dump_becomes_a_snapshot_as_of_when_the_load_began(
         )
 
     assert process.returncode == 0
-    assert processes_of(home) == []
+    assert len(started) >= 3
+    assert [member for member in started if member.is_running()] == []
     assert listening == {"127.0.0.1"}
     ((run_type, started_at),) = began
     assert run_type == "scheduled"
