@@ -6,6 +6,7 @@ output. Exit status: 0 done, 1 a stage failed, 2 wrong configuration, 3 busy.
 """
 
 import argparse
+import importlib
 import logging
 import os
 import shutil
@@ -35,8 +36,8 @@ class Narrator(logging.Handler):
             self.say(f"{result.stage:<8}{result.seconds:>7.1f} s  {result.message}")
             for warning in result.details.get("warnings", []):
                 self.say(f"{'':<19}warning: {warning}")
-        elif hasattr(record, "failure"):
-            self.failure = record.failure
+        elif record.levelno >= logging.ERROR:
+            self.failure = getattr(record, "failure", None)
             self.say(record.getMessage())
         elif self.screen.isatty():
             width = os.get_terminal_size(self.screen.fileno()).columns
@@ -95,12 +96,11 @@ def fill_empty_inbox(home: Home, narrator: Narrator) -> None:
         return
     narrator.say(f"the inbox is empty: writing the sample to {home.inbox}")
     sys.path.insert(0, str(SAMPLE))
-    from generate import write_sample
-
+    sample = importlib.import_module("generate")
     beside = home.root / ".sample"
     for old in (beside, home.root / "truth"):
         shutil.rmtree(old, ignore_errors=True)
-    write_sample(beside)
+    sample.write_sample(beside)
     (beside / "truth").rename(home.root / "truth")
     (beside / "inbox").rename(home.inbox)
     beside.rmdir()

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import as_of as as_of_rule
 from airflow.sdk import task
@@ -24,7 +25,7 @@ TASK_DEFAULTS = {
 
 
 @task(outlets=[RAW_EVENTS])
-def load(*, dag_run=None, ti=None, outlet_events=None) -> str:
+def load(*, dag_run: Any = None, ti: Any = None, outlet_events: Any = None) -> str:
     """Load what is new; hand it on if there is anything to build."""
     began = as_of_rule.when_load_began(dag_run.run_type, ti.start_date)
     result = run_stage("load", as_of=began)
@@ -35,7 +36,7 @@ def load(*, dag_run=None, ti=None, outlet_events=None) -> str:
 
 
 @task
-def build(*, triggering_asset_events=None) -> str:
+def build(*, triggering_asset_events: Any = None) -> str:
     """Build and test the models, as of the load that was handed on."""
     extras = [event.extra for event in triggering_asset_events.get(RAW_EVENTS, [])]
     try:
