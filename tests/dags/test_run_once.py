@@ -1,0 +1,85 @@
+"""`make run`: real Airflow runs the real stages, says little, and repeats cheaply."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from airflow_processes import DAGS, run_python
+
+from warehouse.home import Home, writer_lock
+
+pytestmark = pytest.mark.xdist_group("airflow")
+
+
+def run_once(home: Path, environment: dict[str, str]):
+    """Run the script on a home."""
+    return run_python(
+        str(DAGS / "run_once.py"), "--home", str(home), environment=environment
+    )
+
+
+def test_a_dump_is_published_once_and_a_second_run_changes_nothing(
+    home: Path, environment: dict[str, str]
+):
+    first = run_once(home, environment)
+    snapshot = (home / "published" / "current.duckdb").resolve()
+    second = run_once(home, environment)
+
+    assert first.returncode == 0, first.stderr
+    stages = [line.split()[0] for line in first.stderr.splitlines()]
+    assert [
+        stage for stage in stages if stage in {"load", "build", "segment", "publish"}
+    ] == [
+        "load",
+        "build",
+        "segment",
+        "publish",
+    ]
+    assert len(first.stderr.splitlines()) < 20
+    for line in first.stdout.splitlines():
+        assert Path(line.split()[1]).exists(), line
+    with duckdb.connect(str(snapshot), read_only=True) as published:
+        assert published.execute("select count(*) from marts.users").fetchall() == [
+            (30,)
+        ]
+        ((as_of,),) = published.execute("select as_of from ops.runs").fetchall()
+    assert f"{as_of}" == "2026-03-06 00:00:00"  # the midnight after the last event
+
+    assert second.returncode == 0, second.stderr
+    assert "nothing new" in second.stderr
+    assert "build " not in second.stderr
+    assert (home / "published" / "current.duckdb").resolve() == snapshot
+
+
+def test_a_busy_warehouse_is_said_at_once(home: Path, environment: dict[str, str]):
+    with writer_lock(Home.at(home)):
+        done = run_once(home, environment)
+
+    assert done.returncode == 3
+    assert "is writing" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_wrong_setting_is_named_before_airflow_starts(
+    home: Path, environment: dict[str, str]
+):
+    (home / "settings.yml").write_text("session_timeout_minutes: soon\n")
+    done = run_once(home, environment)
+
+    assert done.returncode == 2
+    assert "session_timeout_minutes" in done.stderr
+    assert not (home / "airflow").exists()
+
+
+def test_a_wrong_source_ends_with_its_name_and_status_2(
+    home: Path, environment: dict[str, str]
+):
+    (home / "inbox" / "shop" / "source.yml").write_text(
+        "adapter: generic\nkind: what\n"
+    )
+    done = run_once(home, environment)
+
+    assert done.returncode == 2
+    assert "source.yml" in done.stderr
+    assert "Correct what is named" in done.stderr
+    assert not (home / "published" / "current.duckdb").exists()

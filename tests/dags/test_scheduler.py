@@ -1,0 +1,151 @@
+"""Airflow's real scheduler takes a dump to a snapshot, and leaves nothing behind."""
+
+import fcntl
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import psutil
+import pytest
+from airflow_processes import DAGS, run_python
+
+pytestmark = pytest.mark.xdist_group("airflow")
+
+DAG_IDS = ["load_events", "refresh_segments", "train_segments"]
+
+
+def free_port() -> int:
+    """Find a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@contextmanager
+def airflow_up(home: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
+    """Run `make up`'s script; at the end press Ctrl-C."""
+    command = [sys.executable, str(DAGS / "up.py"), "--home", str(home)]
+    process = subprocess.Popen(
+        [*command, "--port", str(free_port())],
+        env={**environment, "TESSERA_LOAD_SCHEDULE": "@once"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+
+
+def ask_airflow(home: Path, query: str) -> list[tuple]:
+    """Read Airflow's database, if it is there already."""
+    database = home / "airflow" / "airflow.db"
+    if not database.exists():
+        return []
+    try:
+        with closing(
+            sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+        ) as connection:
+            return connection.execute(query).fetchall()
+    except sqlite3.OperationalError:  # not made yet, or just being written
+        return []
+
+
+def wait_for_every_dag(home: Path, process: subprocess.Popen, seconds: float) -> None:
+    """Wait until each DAG has run once, well."""
+    give_up_at = time.monotonic() + seconds
+    while time.monotonic() < give_up_at:
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        states = ask_airflow(home, "select dag_id, state from dag_run")
+        assert "failed" not in {state for _, state in states}, told_by_tasks(home)
+        if {dag for dag, state in states if state == "success"} == set(DAG_IDS):
+            return
+        time.sleep(0.5)
+    pytest.fail(f"not done in {seconds} s: {states} {told_by_tasks(home)}")
+
+
+def told_by_tasks(home: Path) -> str:
+    """Gather the ends of the tasks' logs, for whoever must find out."""
+    logs = sorted((home / "airflow" / "logs").rglob("attempt=*.log"))
+    return "\n".join(f"{log}:\n{log.read_text()[-2000:]}" for log in logs)
+
+
+@pytest.mark.timeout(300)
+def test_a_dump_becomes_a_snapshot_as_of_when_the_load_began(
+    home: Path, environment: dict[str, str]
+):
+    with airflow_up(home, environment) as process:
+        wait_for_every_dag(home, process, 220)
+        started = psutil.Process(process.pid).children(recursive=True)
+        listening = {
+            connection.laddr.ip
+            for member in started
+            for connection in member.net_connections()
+            if connection.status == psutil.CONN_LISTEN
+        }
+        began = ask_airflow(
+            home,
+            "select run_type, task_instance.start_date from task_instance "
+            "join dag_run using (dag_id, run_id) where task_id = 'load'",
+        )
+        triggered = ask_airflow(
+            home, "select run_type from dag_run where dag_id = 'refresh_segments'"
+        )
+
+    assert process.returncode == 0
+    assert len(started) >= 3
+    assert [member for member in started if member.is_running()] == []
+    assert listening == {"127.0.0.1"}
+    ((run_type, started_at),) = began
+    assert run_type == "scheduled"
+    assert triggered == [("asset_triggered",)]
+    snapshot = (home / "published" / "current.duckdb").resolve()
+    with duckdb.connect(str(snapshot), read_only=True) as published:
+        assert published.execute("select count(*) from marts.users").fetchall() == [
+            (30,)
+        ]
+        as_ofs = published.execute("select distinct as_of from ops.runs").fetchall()
+    assert as_ofs == [(datetime.fromisoformat(started_at).replace(microsecond=0),)]
+
+
+def test_a_taken_port_is_said_before_anything_starts(
+    home: Path, environment: dict[str, str]
+):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
+        done = run_python(
+            *(str(DAGS / "up.py"), "--home", str(home), "--port", port),
+            environment=environment,
+        )
+
+    assert done.returncode == 2
+    assert f"port {port}" in done.stderr
+    assert not (home / "airflow").exists()
+
+
+def test_a_home_has_one_airflow_at_a_time(home: Path, environment: dict[str, str]):
+    lock = home / "airflow" / "up.lock"
+    lock.parent.mkdir()
+    with lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = run_python(
+            *(str(DAGS / "up.py"), "--home", str(home), "--port", str(free_port())),
+            environment=environment,
+        )
+
+    assert done.returncode == 3
+    assert "up already" in done.stderr

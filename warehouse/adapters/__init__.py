@@ -1,0 +1,1 @@
+"""Adapters: how the dumps of each tracker become our fields."""

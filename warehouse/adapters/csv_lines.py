@@ -1,0 +1,274 @@
+"""CSV: a header by name, one record a line, or over more where quotes say so.
+
+Records are cut by our own rules, not sniffed: the delimiter is the one under which the
+header holds the mapped columns, and a quote opens a field only at its start, as in
+RFC 4180; elsewhere it is a character like any other.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+
+import duckdb
+import pandas as pd
+
+from warehouse.adapters.quoting import json_object, sql_text
+from warehouse.adapters.reading import BLANK, Reading, scan_lines
+from warehouse.integrity import MAX_LINE_BYTES, Scan
+from warehouse.quarantine import FileReason, FileRefusedError, LineReason
+from warehouse.sources import Source
+
+DELIMITERS = ",;\t|"
+MAX_RECORD_LINES = 1000
+
+_QUOTED = re.compile(r'(?:[^"]|"")*')
+
+Record = tuple[int, int, str]  # first line, last line, text
+
+
+def read_csv(
+    connection: duckdb.DuckDBPyConnection, source: Source, scan: Scan
+) -> Reading:
+    """Say how to read a CSV dump.
+
+    Raises
+    ------
+    FileRefusedError
+        If there is no header, or one that cannot be read by name.
+    """
+    delimiter, names = read_header(scan.first_line, source.paths)
+    position = {name: i for i, name in enumerate(names, start=1)}
+    lines, n_lines = scan_lines(scan, skip=1), scan.n_lines - 1
+    selected = f"select line, null::varchar as reason from {lines}"
+    has_quotes = scan.n_quotes > scan.first_line.count(b'"')
+    line_number = None
+    if has_quotes:
+        refused = {line.line_number for line in scan.refused}
+        n_joined = _stage_records(connection, lines, delimiter, len(names), refused)
+        if n_joined is not None:
+            n_lines -= n_joined
+            selected, line_number = "from records", "line_number"
+    cut = _cut_quoted(delimiter) if has_quotes else _cut(delimiter)
+    return Reading(
+        rows=f"""
+            select *,
+                case
+                    when reason is not null then reason
+                    when coalesce(trim(line), '') = '' then '{BLANK}'
+                    when fields is null then '{LineReason.BAD_QUOTES}'
+                    when len(fields) <> {len(names)}
+                        then '{LineReason.WRONG_NUMBER_OF_COLUMNS}'
+                end as line_reason
+            from (select *, {cut} as fields from ({selected}))
+        """,
+        n_rows=n_lines,
+        texts={
+            path: f"fields[{position[path]}]"
+            for path in source.paths
+            if path in position
+        },
+        attributes=json_object(
+            [
+                (name, f"to_json(nullif(fields[{position[name]}], ''))")
+                for name in names
+                if name not in source.paths
+            ]
+        ),
+        line_number=line_number,
+        first_line_number=2,
+        absent=[path for path in source.paths if path not in position],
+    )
+
+
+def read_header(first_line: bytes, wanted: list[str]) -> tuple[str, list[str]]:
+    """Find the delimiter and the names of a header.
+
+    >>> read_header(b"id;when;note, if any", ["id", "when"])
+    (';', ['id', 'when', 'note, if any'])
+
+    Raises
+    ------
+    FileRefusedError
+        If there is none, a quote stays open or a name comes twice.
+    """
+    text = first_line.decode()
+    if not text.strip() or text.count('"') % 2:
+        raise FileRefusedError(FileReason.BAD_HEADER, "the first line names no columns")
+    headers = {}
+    for delimiter in DELIMITERS:
+        try:
+            (names,) = csv.reader([text], delimiter=delimiter, strict=True)
+        except (csv.Error, ValueError):
+            continue
+        headers[delimiter] = [name.strip() for name in names]
+    if not headers:
+        raise FileRefusedError(FileReason.BAD_HEADER, "its quotes do not close")
+
+    def fit(delimiter: str) -> tuple[int, int]:
+        names = headers[delimiter]
+        return len(set(wanted) & set(names)), len(names)
+
+    best = max(headers, key=fit)
+    names = headers[best]
+    if len(set(names)) < len(names):
+        raise FileRefusedError(FileReason.DUPLICATE_COLUMN, "a name comes twice")
+    return best, names
+
+
+def _cut(delimiter: str) -> str:
+    return f"string_split(line, {sql_text(delimiter)})"
+
+
+def _field_pattern(delimiter: str) -> str:
+    """Match a delimiter and the field after it."""
+    mark = re.escape(delimiter)
+    return f'{mark}("(?:[^"]|"")*"|[^"{mark}][^{mark}]*|)'
+
+
+def _cut_quoted(delimiter: str) -> str:
+    """Cut a record that may hold quotes; null where its quotes do not fit."""
+    marked = f"{sql_text(delimiter)} || line"
+    pieces = f"regexp_extract_all({marked}, {sql_text(_field_pattern(delimiter))}, 0)"
+    unquoted = (
+        "case when piece[2] = '\"' then replace(piece[3:-2], '\"\"', '\"') "
+        "else piece[2:] end"
+    )
+    return f"""
+        case
+            when line is null or not contains(line, '"') then {_cut(delimiter)}
+            when array_to_string({pieces}, '') = {marked}
+                then list_transform({pieces}, lambda piece: {unquoted})
+        end
+    """
+
+
+def _stage_records(
+    connection: duckdb.DuckDBPyConnection,
+    lines: str,
+    delimiter: str,
+    n_columns: int,
+    refused: set[int],
+) -> int | None:
+    """Put records that go over several lines together, in the table `records`.
+
+    It holds line_number, line and reason; told is how many lines were taken up by
+    others, or None where every line is a record and no table was made.
+    """
+    whole = sql_text(f"(?:{_field_pattern(delimiter)})+")
+    marked = f"{sql_text(delimiter)} || line"
+    is_open = f"contains(line, '\"') and not regexp_full_match({marked}, {whole})"
+    query = f"select 1 from {lines} where {is_open} limit 1"
+    if not connection.execute(query).fetchall():
+        return None
+    connection.execute(
+        f"""
+        create or replace temp table numbered as select line from {lines};
+        create or replace temp table records as
+        select rowid + 2 as line_number, line, null::varchar as reason from numbered
+        """
+    )
+    cursor = connection.cursor().execute(
+        "select line_number, coalesce(line, '') from records order by line_number"
+    )
+    joined, unclosed = _join_lines(_fetch(cursor), delimiter, n_columns, refused)
+    _apply_records(connection, joined, unclosed)
+    return sum(last - first for first, last, _ in joined)
+
+
+def _fetch(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[int, str]]:
+    while rows := cursor.fetchmany(10_000):
+        yield from rows
+
+
+def _join_lines(
+    lines: Iterator[tuple[int, str]],
+    delimiter: str,
+    n_columns: int,
+    refused: set[int],
+) -> tuple[list[Record], list[int]]:
+    """Join the lines of each record; tell the records of several, and the unclosed.
+
+    A line whose quote never closes, or closes into a record of another number of
+    columns, is given up alone: what follows it is read as if it were not there. A
+    record cannot reach over a refused line.
+    """
+    joined: list[Record] = []
+    unclosed: list[int] = []
+    pending: list[tuple[int, str]] = []  # read ahead and given back, the next one last
+    while True:
+        number, line = pending.pop() if pending else next(lines, (0, ""))
+        if not number:
+            return joined, unclosed
+        n_fields, is_open = _advance(line, delimiter, 0, is_open=False)
+        if not is_open:
+            continue
+        taken = [(number, line)]
+        n_bytes = len(line)
+        while is_open and len(taken) < MAX_RECORD_LINES and n_bytes < MAX_LINE_BYTES:
+            following = pending.pop() if pending else next(lines, None)
+            if following is None:
+                break
+            taken.append(following)
+            if following[0] in refused:
+                break
+            n_bytes += len(following[1]) + 1
+            n_fields, is_open = _advance(
+                following[1], delimiter, n_fields, is_open=True
+            )
+        if is_open or n_fields != n_columns:
+            unclosed.append(number)
+            pending.extend(reversed(taken[1:]))
+        else:
+            text = "\n".join(part for _, part in taken)
+            joined.append((number, taken[-1][0], text))
+
+
+def _advance(
+    line: str, delimiter: str, n_fields: int, *, is_open: bool
+) -> tuple[int, bool]:
+    """Read one more line of a record; tell its fields so far, and if a quote is open.
+
+    -1 fields where something follows a closing quote; such a record never fits.
+    """
+    position = 0
+    while True:
+        if not is_open and line.startswith('"', position):
+            is_open = True
+            position += 1
+        if is_open:
+            position += len(_QUOTED.match(line, position)[0])
+            if position == len(line):
+                return n_fields, True
+            position += 1
+            if line[position : position + 1] not in ("", delimiter):
+                return -1, False
+            is_open = False
+        else:
+            found = line.find(delimiter, position)
+            position = len(line) if found < 0 else found
+        n_fields += 1
+        if position == len(line):
+            return n_fields, False
+        position += 1
+
+
+def _apply_records(
+    connection: duckdb.DuckDBPyConnection, joined: list[Record], unclosed: list[int]
+) -> None:
+    """Write the joined texts over their first lines, and take the others out."""
+    frame = pd.DataFrame(joined, columns=["first_line", "last_line", "text"])
+    reasons = pd.DataFrame({"line_number": pd.Series(unclosed, dtype="int64")})
+    connection.register("joined_frame", frame.astype({"text": "str"}))
+    connection.register("unclosed_frame", reasons)
+    connection.execute(
+        f"""
+        delete from records using joined_frame
+        where line_number > first_line and line_number <= last_line;
+        update records set line = text from joined_frame
+        where line_number = first_line;
+        update records set reason = '{LineReason.UNTERMINATED_QUOTE}'
+        where line_number in (select line_number from unclosed_frame)
+        """
+    )
+    connection.unregister("joined_frame")
+    connection.unregister("unclosed_frame")

@@ -1,0 +1,118 @@
+"""Parquet: typed columns, by name; a dotted path reaches into structs and JSON."""
+
+import json
+
+import duckdb
+
+from warehouse.adapters.quoting import (
+    json_object,
+    json_pointer,
+    split_path,
+    sql_text,
+)
+from warehouse.adapters.reading import Reading
+from warehouse.integrity import Scan
+from warehouse.quarantine import FileReason, FileRefusedError
+from warehouse.raw_tables import MONEY
+from warehouse.sources import Source, field_types
+
+EXACT_INTEGERS = 2**53  # up to here a double holds every integer
+
+
+def read_parquet(
+    connection: duckdb.DuckDBPyConnection, source: Source, scan: Scan
+) -> Reading:
+    """Say how to read a Parquet dump.
+
+    Raises
+    ------
+    FileRefusedError
+        If DuckDB cannot read its footer.
+    """
+    file = f"read_parquet({sql_text(str(scan.path))}, hive_partitioning = false)"
+    try:
+        described = connection.execute(f"describe from {file}").fetchall()
+        metadata = f"parquet_file_metadata({sql_text(str(scan.path))})"
+        ((n_rows,),) = connection.execute(f"select num_rows from {metadata}").fetchall()
+    except duckdb.Error:
+        raise FileRefusedError(FileReason.INVALID_PARQUET, "its footer") from None
+    columns = {
+        name: (f"struct_extract_at(line, {position})", type_)
+        for position, (name, type_, *_) in enumerate(described, start=1)
+    }
+    types = field_types(source.kind)
+    numbers = {
+        rule.column for field, rule in source.columns.items() if types[field] == MONEY
+    }
+    texts, inner = {}, {}
+    for path in source.paths:
+        parts = split_path(path)
+        if path in columns:
+            texts[path] = _text(*columns[path], keep_nan=path in numbers)
+        elif len(parts) > 1 and parts[0] in columns:
+            value = _as_json(*columns[parts[0]])
+            texts[path] = f"json_extract_string({value}, {json_pointer(parts[1:])})"
+            inner.setdefault(parts[0], []).append(parts[1:])
+    return Reading(
+        rows=f"select line, null::varchar as line_reason from {file} as line",
+        n_rows=n_rows,
+        texts=texts,
+        attributes=json_object(
+            [
+                (name, _rest(expression, type_, inner.get(name, [])))
+                for name, (expression, type_) in columns.items()
+                if name not in texts
+            ]
+        ),
+        raw_line="to_json(line)::varchar",
+        absent=[path for path in source.paths if path not in texts],
+    )
+
+
+def _is_nested(type_: str) -> bool:
+    return type_.startswith(("STRUCT", "MAP", "UNION")) or type_.endswith("]")
+
+
+def _text(column: str, type_: str, *, keep_nan: bool) -> str:
+    """Write a value as text: whole numbers without a point, structs as JSON."""
+    if _is_nested(type_):
+        return f"to_json({column})::varchar"
+    if type_ in ("DOUBLE", "FLOAT"):
+        nan = "'NaN'" if keep_nan else "null"  # as pandas writes what is missing
+        return (
+            f"case when isnan({column}) then {nan} "
+            f"when abs({column}) < {EXACT_INTEGERS} and {column} = trunc({column}) "
+            f"then cast({column} as bigint)::varchar else {column}::varchar end"
+        )
+    return f"{column}::varchar"
+
+
+def _as_json(column: str, type_: str) -> str:
+    """See a struct, or a text that holds JSON, as JSON; anything else is null."""
+    if type_ in ("VARCHAR", "JSON"):
+        return f"case when json_valid({column}) then cast({column} as json) end"
+    return f"to_json({column})" if _is_nested(type_) else "null::json"
+
+
+def _rest(column: str, type_: str, inner: list[list[str]]) -> str:
+    """Write a column as JSON for the attributes, without what is mapped inside it."""
+    if type_ in ("DOUBLE", "FLOAT"):
+        return (
+            f"case when isfinite({column}) then to_json({column}) "
+            f"when not isnan({column}) then to_json({column}::varchar) end"
+        )
+    whole = f"case when {column} is not null then to_json({column}) end"
+    if not inner:
+        return whole
+    patch: dict = {}
+    for parts in inner:
+        level = patch
+        for part in parts[:-1]:
+            level = level.setdefault(part, {})
+        level[parts[-1]] = None
+    value = _as_json(column, type_)
+    return (
+        f"case when json_type({value}) = 'OBJECT' "
+        f"then json_merge_patch({value}, {sql_text(json.dumps(patch))}) "
+        f"else {whole} end"
+    )

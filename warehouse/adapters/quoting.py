@@ -1,0 +1,61 @@
+"""How names and texts of other people are written into SQL and JSON paths."""
+
+
+def sql_text(text: str) -> str:
+    """Write a text as an SQL literal.
+
+    >>> sql_text("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def json_pointer(parts: list[str]) -> str:
+    """Write keys, outermost first, as a JSON pointer in an SQL literal.
+
+    >>> json_pointer(["a/b", "c"])
+    "'/a~1b/c'"
+    """
+    escaped = (part.replace("~", "~0").replace("/", "~1") for part in parts)
+    return sql_text("".join(f"/{part}" for part in escaped))
+
+
+def split_path(path: str) -> list[str]:
+    """Take a dotted path apart; a name with an empty part is no path.
+
+    >>> split_path("traits.plan"), split_path("Invoice No.")
+    (['traits', 'plan'], ['Invoice No.'])
+    """
+    parts = path.split(".")
+    return parts if all(parts) else [path]
+
+
+def json_object(pairs: list[tuple[str, str]]) -> str:
+    """Build a JSON object of names and SQL values of type JSON, by name.
+
+    What is null is left out; an object with nothing in it is null.
+    """
+    if not pairs:
+        return "null"
+    entries = ", ".join(
+        f"struct_pack(key := {sql_text(name)}, value := {value})"
+        for name, value in sorted(pairs)
+    )
+    return _object_text(f"list_filter([{entries}], lambda e: e.value is not null)")
+
+
+def json_sorted(text: str, emptied: list[str]) -> str:
+    """Sort the fields of a JSON object by name, without those that are null.
+
+    A field of `emptied` is left out where nothing is left in it.
+    """
+    kept = "e.value is not null"
+    if emptied:
+        names = ", ".join(map(sql_text, sorted(emptied)))
+        kept += f" and not (e.key in ({names}) and e.value::varchar = '{{}}')"
+    entries = f"map_entries(cast({text} as map(varchar, json)))"
+    return _object_text(f"list_sort(list_filter({entries}, lambda e: {kept}))")
+
+
+def _object_text(entries: str) -> str:
+    return f"nullif(to_json(map_from_entries({entries}))::varchar, '{{}}')"

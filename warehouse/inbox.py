@@ -1,0 +1,81 @@
+"""What lies in the inbox: sources, and the dumps of each in a fixed order."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from warehouse.sources import CONFIG_FILE, Source, read_source
+
+FORMATS = ("jsonl", "json", "csv", "parquet")
+COMPRESSIONS = {"gz": "gzip", "zst": "zstd"}
+_SILENT = ("readme", "license", "licence", "changelog")
+_UNFINISHED = (".part", ".partial", ".tmp", ".crdownload")
+
+
+@dataclass(frozen=True)
+class Dump:
+    """One file to load."""
+
+    path: Path
+    file: str  # path below the source's folder
+    format: str  # one of FORMATS
+    compression: str  # none, gzip or zstd
+    n_bytes: int
+
+
+def find_sources(inbox: Path) -> list[tuple[Source, Path]]:
+    """Read every source of the inbox, sorted by name, each with its folder.
+
+    A folder may be a symbolic link; one whose name begins with a dot or an underscore
+    is no source. A folder with nothing in it is not there yet.
+
+    Raises
+    ------
+    ConfigurationError
+        If a source.yml is missing or wrong.
+    """
+    if not inbox.is_dir():
+        return []
+    return [
+        (read_source(folder), folder)
+        for folder in sorted(inbox.iterdir())
+        if folder.is_dir() and folder.name[0] not in "._" and any(folder.iterdir())
+    ]
+
+
+def find_dumps(folder: Path, warnings: list[str]) -> list[Dump]:
+    """List the dumps of a source by name; add to `warnings` what is left alone."""
+    dumps = []
+    for path in _walk(folder, folder, warnings):
+        file = path.relative_to(folder).as_posix()
+        if not file.isprintable():
+            warnings.append(f"{folder.name}: {file!a}: unprintable name, left alone")
+            continue
+        mode = path.lstat()
+        if not stat.S_ISREG(mode.st_mode):
+            kind = "a symbolic link" if path.is_symlink() else "not a regular file"
+            warnings.append(f"{folder.name}/{file}: {kind}, left alone")
+            continue
+        suffixes = path.name.lower().split(".")
+        packing = COMPRESSIONS.get(suffixes[-1], "none")
+        if packing != "none":
+            suffixes.pop()
+        if len(suffixes) > 1 and suffixes[-1] in FORMATS:
+            dumps.append(Dump(path, file, suffixes[-1], packing, mode.st_size))
+        elif not path.name.lower().startswith(_SILENT):
+            warnings.append(f"{folder.name}/{file}: of no known format, left alone")
+    return dumps
+
+
+def _walk(folder: Path, root: Path, warnings: list[str]) -> Iterator[Path]:
+    """Yield the files below, sorted; folders that are links are not entered."""
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        path = Path(entry.path)
+        if entry.name[0] in "._" or entry.name.lower().endswith(_UNFINISHED):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(path, root, warnings)
+        elif not (folder == root and entry.name == CONFIG_FILE):
+            yield path

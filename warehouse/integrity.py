@@ -1,0 +1,336 @@
+"""One pass over the bytes of a dump: what it weighs, and whether it may be trusted.
+
+DuckDB reads fast what is clean, and fails or guesses at what is not: it checks no gzip
+sum, takes a truncated zstd stream for a whole one, and stops at invalid UTF-8. So the
+bytes are checked here first, and a file with suspect lines is read from a copy in
+which those are empty: line numbers stay, and the lines go to quarantine.
+"""
+
+import codecs
+import gzip
+import hashlib
+import json
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+from backports import zstd
+
+from warehouse.inbox import Dump
+from warehouse.quarantine import FileReason, FileRefusedError, LineReason
+
+BLOCK_BYTES = 1 << 20
+MAX_LINE_BYTES = 1 << 20
+MAX_DEPTH = 500  # of nested JSON; DuckDB's merge crashes from some 100,000
+LONG_LINE_BYTES = 1 << 14  # a shorter line cannot nest too deep to read
+MAX_REFUSED_BYTES = 1 << 28
+MAX_EXPANSION = 250  # times; looked at from MIN_EXPANDED_BYTES on
+MIN_EXPANDED_BYTES = 1 << 28
+
+_MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f]")
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]')
+_UNPACKING_ERRORS = (gzip.BadGzipFile, zlib.error, zstd.ZstdError, EOFError)
+
+Report = Callable[[int], None]
+Document = Literal["array", "unstructured"]
+
+
+@dataclass(frozen=True)
+class RefusedLine:
+    """A line that no reader may see, with its bytes (the first of too long a one)."""
+
+    line_number: int
+    reason: LineReason
+    raw_line: bytes
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What one pass found; `path` is what DuckDB reads, `compression` how."""
+
+    sha256: str
+    n_lines: int = 0
+    n_quotes: int = 0
+    first_line: bytes = b""
+    is_suspect: bool = False
+    document: Document | None = None  # JSON that is not one object a line
+    has_escaped_nul: bool = False
+    path: Path = Path()
+    compression: str = "none"
+    refused: list[RefusedLine] = field(default_factory=list)
+
+
+class _HashedFile:
+    """A file that hashes what is read of it and reports how far it is."""
+
+    def __init__(self, file: BinaryIO, report: Report) -> None:
+        self._file = file
+        self._report = report
+        self._sha256 = hashlib.sha256()
+        self.n_bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._file.read(size)
+        self._sha256.update(block)
+        self.n_bytes += len(block)
+        self._report(self.n_bytes)
+        return block
+
+    def hexdigest(self) -> str:
+        """Hash what is left to read too, and tell the sum of all."""
+        while self.read(BLOCK_BYTES):
+            pass
+        return self._sha256.hexdigest()
+
+
+def hash_file(path: Path, report: Report = lambda _: None) -> str:
+    """Tell the sha256 of a file's bytes."""
+    with _open_regular(path) as file:
+        return _HashedFile(file, report).hexdigest()
+
+
+def scan_file(dump: Dump, staged_files: Path, report: Report = lambda _: None) -> Scan:
+    """Check the bytes of `dump`, and copy it to `staged_files` where it needs it.
+
+    Raises
+    ------
+    FileRefusedError
+        If it is not whole, not what its name says, or grows too much unpacked.
+    """
+    with _open_regular(dump.path) as file:
+        hashed = _HashedFile(file, report)
+        blocks = _unpack(hashed, dump)
+        if dump.format == "parquet":
+            path = _unpack_parquet(dump, blocks, staged_files)
+            return Scan(hashed.hexdigest(), path=path)
+        scan = _scan_blocks(blocks, may_be_document=dump.format == "json")
+        sha256 = hashed.hexdigest()
+    if not scan.is_suspect:
+        path = _safe_link(dump.path, staged_files)
+        return _replace(scan, sha256=sha256, path=path, compression=dump.compression)
+    with _open_regular(dump.path) as file:
+        blocks = _unpack(_HashedFile(file, lambda _: None), dump)
+        path = staged_files / "cleaned"
+        if scan.document:
+            _write_plain(blocks, path)
+            return _replace(scan, sha256=sha256, path=path)
+        is_json = dump.format != "csv"
+        first_line, refused = _write_cleaned(blocks, path, is_json=is_json)
+    return _replace(
+        scan, sha256=sha256, path=path, first_line=first_line, refused=refused
+    )
+
+
+def _replace(scan: Scan, **changes: object) -> Scan:
+    return Scan(**{**vars(scan), **changes})
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    """Open without following a link, nor waiting for a pipe's other end."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags), "rb")
+
+
+def _safe_link(path: Path, staged_files: Path) -> Path:
+    """Name a file so that DuckDB sees no pattern in its name."""
+    link = staged_files / "dump"
+    link.unlink(missing_ok=True)
+    link.symlink_to(path)
+    return link
+
+
+def _unpack(hashed: _HashedFile, dump: Dump) -> Iterator[bytes]:
+    """Yield blocks of unpacked bytes; every checksum on the way is verified."""
+    readers = {"none": lambda: hashed, "gzip": lambda: gzip.GzipFile(fileobj=hashed)}
+    readers["zstd"] = lambda: zstd.ZstdFile(hashed)
+    magic = _MAGIC.get(dump.compression, b"")
+    with dump.path.open("rb") as file:
+        start = file.read(4)
+    bad = FileReason(f"bad_{dump.compression}") if magic else None
+    if bad and not start.startswith(magic):
+        raise FileRefusedError(bad, "does not begin as one")
+    if not magic and start.startswith(tuple(_MAGIC.values())):
+        raise FileRefusedError(FileReason.NOT_WHAT_IT_IS_CALLED, "it is compressed")
+    reader = readers[dump.compression]()
+    n_unpacked = 0
+    try:
+        while block := reader.read(BLOCK_BYTES):
+            n_unpacked += len(block)
+            if n_unpacked > max(MIN_EXPANDED_BYTES, MAX_EXPANSION * dump.n_bytes):
+                raise FileRefusedError(
+                    FileReason.EXPANDS_TOO_MUCH, f"more than {MAX_EXPANSION} times"
+                )
+            yield block
+    except _UNPACKING_ERRORS as error:
+        if not bad:
+            raise
+        words = "ends too early" if isinstance(error, EOFError) else "damaged"
+        raise FileRefusedError(bad, words) from None
+
+
+def _scan_blocks(blocks: Iterator[bytes], *, may_be_document: bool) -> Scan:
+    """Count lines and quotes, and notice anything that no fast reader may see.
+
+    A JSON document has no lines to refuse one by one: it is refused as a whole.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    n_lines = n_quotes = 0
+    head, tail = b"", b"\n"
+    is_suspect = has_escaped_nul = False
+    document: Document | None = None
+    for block in blocks:
+        if not n_lines and len(head) < MAX_LINE_BYTES:
+            head += block
+            document = _document_form(head) if may_be_document else None
+        n_lines += block.count(b"\n")
+        n_quotes += block.count(b'"')
+        has_escaped_nul |= b"\\u0000" in tail[-5:] + block
+        if not document:
+            is_suspect |= _has_control(block, b"\n\t") or _has_long_line(block)
+        elif _has_control(block, b"\n\t\r"):
+            raise FileRefusedError(FileReason.INVALID_JSON, "control characters")
+        try:
+            if decoder.getstate()[0] or not block.isascii():
+                decoder.decode(block)
+        except UnicodeDecodeError:
+            is_suspect = True
+            decoder.reset()
+            if document:
+                raise FileRefusedError(FileReason.INVALID_JSON, "not UTF-8") from None
+        tail = block[-6:]
+        if head.startswith(_UTF16):
+            raise FileRefusedError(FileReason.UTF16, "save it as UTF-8")
+    has_bom = head.startswith(codecs.BOM_UTF8)
+    return Scan(
+        sha256="",
+        n_lines=n_lines + (not tail.endswith(b"\n")),
+        n_quotes=n_quotes,
+        first_line=head.partition(b"\n")[0],
+        is_suspect=bool(is_suspect or decoder.getstate()[0] or has_bom),
+        document=document,
+        has_escaped_nul=has_escaped_nul,
+    )
+
+
+def _document_form(head: bytes) -> Document | None:
+    """Tell whether JSON is an array, or objects that go over several lines."""
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    first_line, _, rest = text.partition(b"\n")
+    if not text.startswith(b"{"):
+        return "array" if text.startswith(b"[") else None
+    try:
+        json.loads(first_line)
+    except (ValueError, RecursionError):
+        is_one = first_line.rstrip() == b"{" or b"\n{" not in b"\n" + rest
+        return "unstructured" if is_one else None
+    return None
+
+
+def _has_control(block: bytes, allowed: bytes) -> bool:
+    """Tell whether bytes below 32 other than those allowed are there."""
+    n_low = np.count_nonzero(np.frombuffer(block, np.uint8) < 32)
+    return n_low != sum(block.count(byte) for byte in allowed)
+
+
+def _has_long_line(block: bytes) -> bool:
+    """Tell whether any whole window of `LONG_LINE_BYTES` has no line end."""
+    starts = range(0, len(block) - LONG_LINE_BYTES + 1, LONG_LINE_BYTES)
+    return any(
+        block.find(b"\n", start, start + LONG_LINE_BYTES) < 0 for start in starts
+    )
+
+
+def _write_cleaned(
+    blocks: Iterator[bytes], path: Path, *, is_json: bool
+) -> tuple[bytes, list[RefusedLine]]:
+    """Copy lines with plain line ends, empty where refused; tell first and refused."""
+    refused: list[RefusedLine] = []
+    first_line = b""
+    n_refused_bytes = 0
+    with path.open("wb") as copy:
+        path.chmod(0o600)
+        for line_number, line in enumerate(_split_lines(blocks), start=1):
+            if line_number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
+            plain = line.removesuffix(b"\r")
+            reason = _line_reason(plain, is_json=is_json)
+            if reason:
+                n_refused_bytes += len(line)
+                refused.append(RefusedLine(line_number, reason, line))
+                plain = b""
+            if n_refused_bytes > MAX_REFUSED_BYTES:
+                raise FileRefusedError(FileReason.TOO_MANY_BAD_LINES)
+            if line_number == 1:
+                first_line = plain
+            copy.write(plain + b"\n")
+    return first_line, refused
+
+
+def _write_plain(blocks: Iterator[bytes], path: Path) -> None:
+    """Copy a document without its byte-order mark."""
+    with path.open("wb") as copy:
+        path.chmod(0o600)
+        copy.write(next(blocks, b"").removeprefix(codecs.BOM_UTF8))
+        copy.writelines(blocks)
+
+
+def _split_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield lines without their line feed; of one too long a little more than allowed.
+
+    The little more lets `_line_reason` see that it is too long.
+    """
+    kept = b""
+    for block in blocks:
+        *lines, rest = block.split(b"\n")
+        for line in lines:
+            yield (kept + line)[: MAX_LINE_BYTES + 2]
+            kept = b""
+        kept = (kept + rest)[: MAX_LINE_BYTES + 2]
+    if kept:
+        yield kept
+
+
+def _line_reason(line: bytes, *, is_json: bool) -> LineReason | None:
+    """Tell why a line must not be read, if so."""
+    if len(line) > MAX_LINE_BYTES:
+        return LineReason.TOO_LONG
+    if _CONTROL.search(line):
+        return LineReason.CONTROL_CHARACTER
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return LineReason.INVALID_UTF8
+    if is_json and len(line) >= LONG_LINE_BYTES and nesting_depth(line) > MAX_DEPTH:
+        return LineReason.TOO_DEEP
+    return None
+
+
+def nesting_depth(line: bytes) -> int:
+    """Tell how deep brackets nest outside strings."""
+    if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(line):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match[0], 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _unpack_parquet(dump: Dump, blocks: Iterator[bytes], staged_files: Path) -> Path:
+    """Write a compressed Parquet file out plain; read a plain one where it is."""
+    if dump.compression == "none":
+        for _ in blocks:
+            pass
+        return _safe_link(dump.path, staged_files)
+    path = staged_files / "unpacked"
+    with path.open("wb") as copy:
+        path.chmod(0o600)
+        copy.writelines(blocks)
+    return path
