@@ -46,7 +46,7 @@ class Narrator(logging.Handler):
     def say_in_passing(self, line: str) -> None:
         """Write a line that the next one replaces, if there is a terminal for it."""
         if self.screen.isatty():
-            width = os.get_terminal_size(self.screen.fileno()).columns
+            width = os.get_terminal_size(self.screen.fileno()).columns or 80
             self.screen.write(f"\r\033[K{line[: width - 1]}")
             self.screen.flush()
 
