@@ -62,7 +62,7 @@ def _reason(context: dict[str, Any]) -> BaseException | str | None:
 
 def _as_clause(reason: BaseException | str | None) -> str:
     """Say a reason so that a sentence can go on after it."""
-    said = str(reason or "").strip().rstrip(".")
+    said = " ".join(str(reason or "").split()).rstrip(".")
     if not said:
         kind = type(reason).__name__ if reason else "its process was killed"
         return kind

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -39,9 +40,14 @@ class Narrator(logging.Handler):
         elif record.levelno >= logging.ERROR:
             self.failure = getattr(record, "failure", None)
             self.say(record.getMessage())
-        elif self.screen.isatty():
-            width = os.get_terminal_size(self.screen.fileno()).columns
-            self.screen.write(f"\r\033[K{record.getMessage()[: width - 1]}")
+        else:
+            self.say_in_passing(record.getMessage())
+
+    def say_in_passing(self, line: str) -> None:
+        """Write a line that the next one replaces, if there is a terminal for it."""
+        if self.screen.isatty():
+            width = os.get_terminal_size(self.screen.fileno()).columns or 80
+            self.screen.write(f"\r\033[K{line[: width - 1]}")
             self.screen.flush()
 
     def say(self, line: str) -> None:
@@ -76,6 +82,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         narrator.say("stopped; run it again to go on from here")
         return 130
+    except Exception as error:
+        traceback.print_exc()  # into Airflow's log
+        narrator.say(f"failed: {type(error).__name__}: {error}\nAirflow's log: {log}")
+        return 1
     published = home.published
     results.write(
         f"snapshot  {home.current}\n"
@@ -114,7 +124,7 @@ def run_dags(narrator: Narrator) -> None:
     DagFailedError
         If one does not end well.
     """
-    narrator.handle(_word("starting Airflow"))
+    narrator.say_in_passing("starting Airflow")
     airflow_home.create_database_and_pool()
     sys.path.insert(0, str(airflow_home.DAGS))
     from load_events import load_events
@@ -158,11 +168,6 @@ def _send_output_to(log: Path) -> None:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             os.dup2(file.fileno(), stream.fileno())
-
-
-def _word(message: str) -> logging.LogRecord:
-    """Make a passing word for the narrator."""
-    return logging.makeLogRecord({"msg": message})
 
 
 if __name__ == "__main__":

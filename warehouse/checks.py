@@ -34,7 +34,8 @@ def run_gates(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[Check]
     """
     gates = [
         _rows_reconciled(connection),
-        _order_lines_reconciled(connection),
+        _events_reconciled(connection),
+        _orders_reconciled(connection),
         _persons_segmented(connection),
     ]
     _record(connection, run_id, gates)
@@ -101,6 +102,38 @@ def _rows_reconciled(connection: duckdb.DuckDBPyConnection) -> Check:
         0,
         "rows in the raw tables that no file of the ledger accounts for, or lines "
         "that the ledger accepted and no raw table holds",
+    )
+
+
+def _events_reconciled(connection: duckdb.DuckDBPyConnection) -> Check:
+    """Every event before `as_of` was either kept or counted as a duplicate."""
+    difference = connection.execute(
+        "select abs((select count(*) from staging.stg_events) "
+        "- (select count(*) from intermediate.int_events_identified) "
+        "- (select coalesce(sum(n_duplicates), 0) "
+        "from intermediate.int_event_duplicates_counted))"
+    ).fetchall()[0][0]
+    return Check(
+        "events_reconciled",
+        "error",
+        float(difference),
+        0,
+        "events that are neither kept nor counted as duplicates",
+    )
+
+
+def _orders_reconciled(connection: duckdb.DuckDBPyConnection) -> Check:
+    """Every order that a line of the raw tables names is in the mart."""
+    n_missing = connection.execute(
+        "select count(*) from (select distinct order_id from staging.stg_order_lines) "
+        "anti join marts.orders using (order_id)"
+    ).fetchall()[0][0]
+    return Check(
+        "orders_reconciled",
+        "error",
+        float(n_missing),
+        0,
+        "orders of the raw order lines that marts.orders does not hold",
     )
 
 

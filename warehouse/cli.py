@@ -51,13 +51,13 @@ def _at_home(command: Callable) -> Callable:
     def wrapped(context, /, *, home, inbox, as_json, **options):
         try:
             answer = command(Home.at(home, inbox), as_json=as_json, **options)
-        except TesseraError as error:
+        except Exception as error:
             if as_json:
-                _print_json({"status": "failed", "error": str(error)})
-            console.print(f"[red]tessera: {_escaped(str(error))}[/red]")
+                _print_json({"status": "failed", "error": _in_words(error)})
+            console.print(f"[red]tessera: {_escaped(_in_words(error))}[/red]")
             if context.obj["verbose"]:
                 console.print_exception()
-            context.exit(error.exit_code)
+            context.exit(getattr(error, "exit_code", TesseraError.exit_code))
         if as_json and answer is not None:
             _print_json({"status": "done", **answer})
 
@@ -218,6 +218,17 @@ def docs(home: Home, *, as_json: bool):
     return {"docs": str(page)} if as_json else None
 
 
+def _in_words(error: Exception) -> str:
+    """Say what went wrong; of what nobody foresaw, at least its kind."""
+    if isinstance(error, TesseraError):
+        return str(error)
+    return (
+        f"{type(error).__name__}: {error}\n"
+        "This was not foreseen; the last good snapshot stands. "
+        "`tessera -v ...` shows where it happened."
+    )
+
+
 def _shown(status: Status) -> Callable[[str], None]:
     """Show progress in the status line of a terminal."""
     return lambda message: status.update(_escaped(message))
@@ -264,3 +275,7 @@ def _print_json(content: dict) -> None:
 def _escaped(text: str) -> str:
     """Keep square brackets of file names from being read as colours."""
     return text.replace("[", "\\[")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,12 @@
 """Which tables go to `ml`, and where its answers go."""
 
+from __future__ import annotations
+
 import hashlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pandas as pd
@@ -11,6 +15,11 @@ from warehouse.errors import TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
 from warehouse.raw_tables import ML
+
+if TYPE_CHECKING:
+    from ml.clustering import ClusterModel
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,9 +55,18 @@ def segment_persons(
         "select user_id, segment_id, segment_name, model_version "
         "from previous.user_segments order by user_id"
     ).df()
+    retired = connection.execute(
+        "select distinct segment_id from previous.segment_history order by segment_id"
+    ).fetchall()
     model_bytes = None if train else _current_model(home, previous)
     try:
-        found = _segment(features, traits, previous, model_bytes)
+        found = _segment(
+            features,
+            traits,
+            previous,
+            [segment_id for (segment_id,) in retired],
+            model_bytes,
+        )
     except TooFewPersonsError as error:
         _replace_tables(connection, {table: pd.DataFrame() for table in ML})
         return Segmentation(
@@ -77,6 +95,8 @@ def model_path(home: Home, version: str) -> Path:
 
 @dataclass(frozen=True)
 class _Found:
+    """The four answers of `ml`, and the model's bytes if it was fitted just now."""
+
     version: str
     tables: dict[str, pd.DataFrame]
     fresh_model: bytes | None
@@ -86,10 +106,122 @@ def _segment(
     features: pd.DataFrame,
     traits: pd.DataFrame,
     previous: pd.DataFrame,
+    retired: list[str],
     model_bytes: bytes | None,
 ) -> _Found:
-    """Chain the steps of `ml`, from features to the four tables."""
-    raise NotImplementedError
+    """Chain the steps of `ml`, from features to its tables."""
+    from ml.clustering import assign_clusters, silhouettes_by_cluster
+    from ml.explaining import explain_segments
+    from ml.naming import name_segments
+    from ml.personas import describe_personas
+
+    serving = _serving_model(features, model_bytes)
+    model, card, fresh_model = (
+        (*serving, None) if serving else _train(features, previous, retired)
+    )
+    labels = assign_clusters(model, features)
+    silhouettes = silhouettes_by_cluster(model, features, labels)
+    described = name_segments(features, labels)
+    segment_id_of = {int(label): each["id"] for label, each in card["segments"].items()}
+    name_of = {each["id"]: each["name"] for each in card["segments"].values()}
+    segment_ids = labels.map(segment_id_of)
+    personas = describe_personas(features, traits, segment_ids, name_of)
+    catalog = described.assign(
+        segment_id=[segment_id_of[label] for label in described.index],
+        silhouette=silhouettes,
+        model_version=card["version"],
+    )
+    catalog["segment_name"] = catalog["segment_id"].map(name_of)
+    catalog["rule_text"] = catalog["segment_id"].map(
+        explain_segments(features, segment_ids)
+    )
+    persons = pd.DataFrame(
+        {
+            "user_id": segment_ids.index,
+            "segment_id": segment_ids.to_numpy(),
+            "model_version": card["version"],
+        }
+    )
+    persons["persona_id"] = persons["segment_id"].str.replace("segment_", "persona_")
+    return _Found(
+        version=card["version"],
+        tables={
+            "ml.user_segments": persons,
+            "ml.segment_catalog": catalog,
+            "ml.personas": personas,
+        },
+        fresh_model=fresh_model,
+    )
+
+
+def _serving_model(
+    features: pd.DataFrame, model_bytes: bytes | None
+) -> tuple[ClusterModel, dict] | None:
+    """Open the current model, if there is one that can read these features."""
+    from ml.errors import ModelRefusedError
+    from ml.models import from_bytes
+
+    if model_bytes is None:
+        return None
+    try:
+        model, card = from_bytes(model_bytes)
+    except ModelRefusedError as refusal:
+        logger.warning("the current model is fitted anew: %s", refusal)
+        return None
+    return (model, card) if set(model.feature_names) <= set(features) else None
+
+
+def _train(
+    features: pd.DataFrame, previous: pd.DataFrame, retired: list[str]
+) -> tuple[ClusterModel, dict, bytes]:
+    """Fit a model; a segment that goes on keeps its id and its name."""
+    from ml.clustering import assign_clusters, fit_clustering
+    from ml.matching import match_segments
+    from ml.models import model_version, to_bytes
+    from ml.naming import name_segments
+
+    model = fit_clustering(features)
+    labels = assign_clusters(model, features)
+    known = previous.set_index("user_id")
+    segment_id_of = match_segments(
+        known["segment_id"],
+        labels,
+        features["revenue"].groupby(labels).mean(),
+        retired=retired,
+    )
+    name_before = known.drop_duplicates("segment_id").set_index("segment_id")
+    kept = {
+        label: name_before["segment_name"][segment_id]
+        for label, segment_id in segment_id_of.items()
+        if segment_id in name_before.index
+    }
+    names = kept | _free_names(
+        name_segments(features, labels)["segment_name"].drop(list(kept)),
+        set(kept.values()),
+    )
+    card = {
+        "version": model_version(features, model.n_clusters),
+        "n_persons": len(features),
+        "segments": {
+            str(label): {"id": segment_id, "name": names[label]}
+            for label, segment_id in segment_id_of.items()
+        },
+    }
+    return model, card, to_bytes(model, card)
+
+
+def _free_names(wanted: pd.Series, taken: set[str]) -> dict[int, str]:
+    """Give new segments the names they want, numbered where one is taken."""
+    given: dict[int, str] = {}
+    for label, name in wanted.items():
+        number = 2
+        free = name
+        while free in taken:
+            free = f"{name} {number}"
+            number += 1
+        taken = taken | {free}
+        given[label] = free
+    return given
 
 
 def _read_frame(connection: duckdb.DuckDBPyConnection, table: str) -> pd.DataFrame:

@@ -1,14 +1,18 @@
-{# The path of a URL: no host, no query, no fragment; '/' where nothing is left. #}
-{% macro page_path(url) -%}
-    coalesce(
-        nullif(
-            {{ replace_all(
-                "split_part(split_part(trim(" ~ url ~ "), '#', 1), '?', 1)",
-                "^([A-Za-z][A-Za-z0-9+.-]*:)?//[^/]*",
-                ""
-            ) }},
-            ''
-        ),
-        case when trim({{ url }}) <> '' then '/' end
-    )
+{# The path of an address, '/' where nothing is left of it. Cut by position, since a
+   regular expression takes ten times as long. #}
+{% macro page_path(address, authority) -%}
+    case
+        when {{ address }} is null then null
+        when {{ authority }} is null then coalesce(nullif({{ address }}, ''), '/')
+        else coalesce(
+            nullif(
+                substr(
+                    {{ address }},
+                    instr({{ address }}, '//') + 2 + length({{ authority }})
+                ),
+                ''
+            ),
+            '/'
+        )
+    end
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {# The value of one parameter in a URL's query, null where it is absent. #}
 {% macro url_parameter(url, name) -%}
     case
-        when {{ url }} like '%{{ name }}=%'
+        when instr({{ url }}, '{{ name }}=') > 0
             then nullif(replace(
                 regexp_extract({{ url }}, '[?&]{{ name }}=([^&#]*)', 1), '+', ' '
             ), '')

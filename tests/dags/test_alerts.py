@@ -58,6 +58,12 @@ def test_an_unforeseen_error_is_named_by_its_kind(caplog):
     assert "failed: KeyError: 'user_id'. " in say(KeyError("user_id"), caplog)
 
 
+def test_a_reason_of_many_lines_becomes_one(caplog):
+    said = say(TesseraError("LINE 4: order by all\n         ^\n"), caplog)
+
+    assert "failed: LINE 4: order by all ^. The last" in said
+
+
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_a_killed_process_has_no_reason_but_is_spoken_of(caplog, nothing):
     assert "its process was killed" in say(nothing, caplog)

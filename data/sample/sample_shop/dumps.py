@@ -197,9 +197,9 @@ def _totals(shop: Shop) -> dict:
         "machines": device_id.tail(2).tolist(),
         "n_mail_events": len(shop.mails),
         "n_orders": len(orders),
-        "n_orders_online": int(kinds["visit"]),
-        "n_orders_by_phone": int(kinds["phone"]),
-        "n_orders_of_nobody": int(kinds["walk_in"]),
+        "n_orders_online": int(kinds.get("visit", 0)),
+        "n_orders_by_phone": int(kinds.get("phone", 0)),
+        "n_orders_of_nobody": int(kinds.get("walk_in", 0)),
         "n_orders_cancelled": int(orders["is_cancelled"].sum()),
         "n_lines_returned": int(lines["qty"].str.startswith("-").sum()),
     }

@@ -18,7 +18,7 @@ profiles as (
 
 ),
 
-rows_with_user as (
+rows_with_contact as (
 
     select
         email_hash,
@@ -53,14 +53,14 @@ rows_with_user as (
 
 ),
 
-contacts as (
+contacts_carried as (
 
     select
         'email' as contact_type,
         email_hash as contact_hash,
         user_id
 
-    from rows_with_user
+    from rows_with_contact
 
     where email_hash is not null
 
@@ -71,9 +71,68 @@ contacts as (
         phone_hash as contact_hash,
         user_id
 
-    from rows_with_user
+    from rows_with_contact
 
     where phone_hash is not null
+
+),
+
+contacts as (
+
+    select distinct
+        contact_type,
+        contact_hash
+
+    from contacts_carried
+
+),
+
+-- Where an address served as the user_id, its hash stands in the id's place, behind the
+-- namespace if there is one: such a user carries the address without further word.
+users_hashed as (
+
+    select user_id from events
+
+    where length(user_id) >= 64
+
+    union
+
+    select user_id from order_lines
+
+    where length(user_id) >= 64
+
+    union
+
+    select user_id from profiles
+
+    where length(user_id) >= 64
+
+),
+
+contacts_united as (
+
+    select
+        contact_type,
+        contact_hash,
+        user_id
+
+    from contacts_carried
+
+    where user_id is not null
+
+    union all
+
+    select
+        contacts.contact_type,
+        contacts.contact_hash,
+        users_hashed.user_id
+
+    from contacts
+
+    inner join users_hashed
+        on
+            contacts.contact_hash
+            = substr(users_hashed.user_id, length(users_hashed.user_id) - 63)
 
 ),
 
@@ -84,7 +143,7 @@ owned as (
         contact_hash,
         min(user_id) as user_id
 
-    from contacts
+    from contacts_united
 
     group by
         contact_type,

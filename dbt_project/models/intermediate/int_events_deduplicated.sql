@@ -22,17 +22,7 @@ user_agents as (
 
 kept as (
 
-    select
-        event_key,
-        event_id,
-        user_id,
-        anonymous_id,
-        content_hash,
-        namespace,
-        user_agent,
-        occurred_at
-
-    from events
+    select events.* from events
 
     anti join copies_dropped
         on events.event_key = copies_dropped.event_key

@@ -12,15 +12,15 @@ persons as (
 
 ),
 
-user_agents as (
+event_names as (
 
-    select * from {{ ref('int_user_agents_classified') }}
+    select * from {{ ref('int_event_names_classified') }}
 
 ),
 
-event_types as (
+user_agents as (
 
-    select * from {{ ref('event_types') }}
+    select * from {{ ref('int_user_agents_classified') }}
 
 ),
 
@@ -30,83 +30,69 @@ referrer_sites as (
 
 ),
 
-event_names as (
+traffic_channels as (
 
-    select distinct event_name from events
-
-),
-
-event_names_classified as (
-
-    select
-        event_names.event_name,
-        coalesce(event_types.event_type, 'other') as event_type,
-        coalesce(event_types.is_email_event, false) as is_email_event
-
-    from event_names
-
-    left join event_types
-        on {{ event_alias('event_names.event_name') }} = event_types.alias
+    select * from {{ ref('traffic_channels') }}
 
 ),
 
-identified as (
+-- What the link was tagged with says more than where it stood.
+referrers_read as (
 
     select
-        events.*,
-        persons.event_id as known_event_id,
-        persons.user_id as person_id,
-        persons.is_bot,
-        persons.is_identified,
-        event_names_classified.event_type,
-        event_names_classified.is_email_event,
+        *,
         case
-            when events.referrer_host is distinct from events.page_host
-                then {{ host_domain('events.referrer_host') }}
-        end as referrer_domain
+            when utm_source is null and utm_medium is null
+                then {{ host_domain('referrer_host') }}
+        end as referrer_domain,
+        lower({{ without_addresses('utm_source') }}) as tagged_source,
+        lower({{ without_addresses('utm_medium') }}) as tagged_medium,
+        lower({{ without_addresses('utm_campaign') }}) as traffic_campaign
 
     from events
-
-    inner join persons
-        on events.event_key = persons.event_key
-
-    left join event_names_classified
-        on events.event_name = event_names_classified.event_name
 
 ),
 
 traffic_sources_named as (
 
     select
-        identified.*,
-        lower({{ without_addresses('identified.utm_campaign') }}) as traffic_campaign,
-        case
-            when identified.utm_source is not null or identified.utm_medium is not null
-                then lower({{ without_addresses('identified.utm_source') }})
-            else coalesce(referrer_sites.traffic_source, identified.referrer_domain)
-        end as traffic_source,
-        case
-            when identified.utm_source is not null or identified.utm_medium is not null
-                then lower({{ without_addresses('identified.utm_medium') }})
-            when referrer_sites.traffic_medium is not null
-                then referrer_sites.traffic_medium
-            when identified.referrer_domain is not null then 'referral'
-        end as traffic_medium
+        referrers_read.*,
+        referrer_sites.traffic_medium as site_medium,
+        coalesce(
+            referrers_read.tagged_source,
+            case
+                when referrers_read.referrer_domain is not null
+                    then coalesce(
+                        referrer_sites.traffic_source, referrers_read.referrer_domain
+                    )
+            end
+        ) as traffic_source,
+        coalesce(
+            referrers_read.tagged_medium,
+            case
+                when referrers_read.referrer_domain is not null
+                    then coalesce(referrer_sites.traffic_medium, 'referral')
+            end
+        ) as traffic_medium
 
-    from identified
+    from referrers_read
 
     left join referrer_sites
-        on {{ site_name('identified.referrer_domain') }} = referrer_sites.site
+        on
+            coalesce(
+                referrers_read.tagged_source,
+                {{ site_name('referrers_read.referrer_domain') }}
+            ) = referrer_sites.site
 
 ),
 
-listed as (
+identified as (
 
     select
         -- ids
         traffic_sources_named.event_key,
-        traffic_sources_named.known_event_id as event_id,
-        traffic_sources_named.person_id as user_id,
+        persons.event_id,
+        persons.user_id,
         traffic_sources_named.anonymous_id,
         traffic_sources_named.order_id,
         traffic_sources_named.product_id,
@@ -114,15 +100,22 @@ listed as (
         -- strings
         traffic_sources_named.source,
         traffic_sources_named.event_name,
-        traffic_sources_named.event_type,
+        coalesce(event_names.event_type, 'other') as event_type,
         traffic_sources_named.page_path,
         traffic_sources_named.traffic_source,
         traffic_sources_named.traffic_medium,
         traffic_sources_named.traffic_campaign,
-        {{ traffic_channel(
-            'traffic_sources_named.traffic_source',
-            'traffic_sources_named.traffic_medium'
-        ) }} as channel,
+        case
+            when
+                traffic_sources_named.traffic_source is null
+                and traffic_sources_named.traffic_medium is null
+                then null
+            when
+                traffic_channels.channel = 'paid_search'
+                and traffic_sources_named.site_medium = 'social'
+                then 'paid_social'
+            else coalesce(traffic_channels.channel, 'other')
+        end as channel,
         coalesce(
             {{ sent_device('traffic_sources_named.device_type') }},
             user_agents.device_type
@@ -138,9 +131,9 @@ listed as (
         traffic_sources_named.items,
 
         -- booleans
-        traffic_sources_named.is_bot,
-        traffic_sources_named.is_email_event,
-        traffic_sources_named.is_identified,
+        persons.is_bot,
+        coalesce(event_names.is_email_event, false) as is_email_event,
+        persons.is_identified,
 
         -- timestamps
         traffic_sources_named.occurred_at,
@@ -148,9 +141,22 @@ listed as (
 
     from traffic_sources_named
 
+    inner join persons
+        on traffic_sources_named.event_key = persons.event_key
+
+    left join event_names
+        on traffic_sources_named.event_name = event_names.event_name
+
     left join user_agents
         on traffic_sources_named.user_agent = user_agents.user_agent
 
+    left join traffic_channels
+        on
+            coalesce(
+                traffic_sources_named.traffic_medium,
+                traffic_sources_named.traffic_source
+            ) = traffic_channels.word
+
 )
 
-select * from listed
+select * from identified

@@ -91,7 +91,7 @@ lines_united as (
         category,
         country,
         'order_lines' as origin,
-        quantity,
+        coalesce(quantity, 1) as quantity,
         unit_price,
         is_marked_cancelled
 
@@ -106,7 +106,7 @@ lines_united as (
         category,
         country,
         'events' as origin,
-        quantity,
+        coalesce(quantity, 1) as quantity,
         unit_price,
         false as is_marked_cancelled
 
@@ -126,7 +126,7 @@ lines_united as (
         category,
         country,
         'events' as origin,
-        quantity,
+        coalesce(quantity, 1) as quantity,
         price as unit_price,
         false as is_marked_cancelled
 
@@ -152,12 +152,12 @@ lines_valued as (
         lines_united.category,
         lines_united.country,
         lines_united.origin,
-        coalesce(lines_united.quantity, 1) as quantity,
+        lines_united.quantity,
         lines_united.unit_price,
         coalesce(
-            {{ money('coalesce(lines_united.quantity, 1) * lines_united.unit_price') }}, 0
+            {{ money_product('lines_united.quantity', 'lines_united.unit_price') }}, 0
         ) as line_value,
-        coalesce(lines_united.quantity, 1) > 0
+        lines_united.quantity > 0
         and coalesce(lines_united.unit_price, 1) > 0 as is_positive,
         lines_united.is_marked_cancelled,
         coalesce(order_line_orders.ordered_at, purchase_orders.ordered_at) as ordered_at

@@ -8,6 +8,41 @@ source as (
 
 ),
 
+-- A query or a fragment may hold anything, a person's address too: it ends here.
+urls_cut as (
+
+    select
+        *,
+        {{ url_address('nullif(page_url, \'\')') }} as page_address,
+        {{ url_address('referrer') }} as referrer_address
+
+    from source
+
+),
+
+hosts_found as (
+
+    select
+        *,
+        {{ url_authority('page_address') }} as page_authority,
+        {{ url_authority('referrer_address') }} as referrer_authority
+
+    from urls_cut
+
+),
+
+paths_cut as (
+
+    select
+        *,
+        {{ page_path('page_address', 'page_authority') }} as full_page_path,
+        {{ authority_host('referrer_authority') }} as referring_host,
+        coalesce(page_authority = referrer_authority, false) as is_internal_referrer
+
+    from hosts_found
+
+),
+
 normalized as (
 
     select
@@ -26,14 +61,15 @@ normalized as (
         source,
         namespace,
         {{ cleaned_text('event_name') }} as event_name,
-        {{ without_addresses(page_path('page_url')) }} as page_path,
-        {{ url_host('page_url') }} as page_host,
-        {{ url_host('referrer') }} as referrer_host,
+        {{ without_addresses('full_page_path') }} as page_path,
+        case when not is_internal_referrer then referring_host end as referrer_host,
         coalesce(
-            {{ cleaned_text('utm_source') }}, {{ url_parameter('page_url', 'utm_source') }}
+            {{ cleaned_text('utm_source') }},
+            {{ url_parameter('page_url', 'utm_source') }}
         ) as utm_source,
         coalesce(
-            {{ cleaned_text('utm_medium') }}, {{ url_parameter('page_url', 'utm_medium') }}
+            {{ cleaned_text('utm_medium') }},
+            {{ url_parameter('page_url', 'utm_medium') }}
         ) as utm_medium,
         coalesce(
             {{ cleaned_text('utm_campaign') }},
@@ -55,7 +91,7 @@ normalized as (
         occurred_at,
         received_at
 
-    from source
+    from paths_cut
 
 )
 

@@ -36,16 +36,28 @@ events_summarized as (
         count(*) filter (where events.event_type = 'page_view') as n_page_views,
         count(*) filter (where events.event_type = 'product_view') as n_product_views,
         count(*) filter (where events.event_type = 'add_to_cart') as n_add_to_carts,
-        max(session_events.occurred_at)
-            filter (where events.event_type = 'add_to_cart') as last_added_to_cart_at,
-        min(session_events.event_number)
-            filter (where events.channel is not null) as traffic_event_number,
-        min_by(events.page_path, session_events.event_number)
-            filter (where events.page_path is not null) as landing_page,
-        max_by(events.page_path, session_events.event_number)
-            filter (where events.page_path is not null) as exit_page,
-        min_by(events.device_type, session_events.event_number)
-            filter (where events.device_type is not null) as device_type
+        max(
+            case
+                when events.event_type = 'add_to_cart' then session_events.occurred_at
+            end
+        ) as last_added_to_cart_at,
+        min(
+            case when events.channel is not null then session_events.event_number end
+        ) as traffic_event_number,
+        min_by(
+            events.page_path,
+            case when events.page_path is not null then session_events.event_number end
+        ) as landing_page,
+        max_by(
+            events.page_path,
+            case when events.page_path is not null then session_events.event_number end
+        ) as exit_page,
+        min_by(
+            events.device_type,
+            case
+                when events.device_type is not null then session_events.event_number
+            end
+        ) as device_type
 
     from session_events
 
@@ -123,9 +135,9 @@ carts_bought as (
     inner join moments_of_buying
         on
             events_summarized.user_id = moments_of_buying.user_id
-            and moments_of_buying.bought_at >= events_summarized.last_added_to_cart_at
-            and moments_of_buying.bought_at
-            <= events_summarized.ended_at + interval '24' hour
+            and events_summarized.last_added_to_cart_at <= moments_of_buying.bought_at
+            and events_summarized.ended_at + interval '24' hour
+            >= moments_of_buying.bought_at
 
 ),
 
@@ -171,7 +183,7 @@ listed as (
         coalesce(channel, 'direct') as channel,
         coalesce(
             traffic_source, case when channel is null then '(direct)' end
-        ) as source,
+        ) as source, -- noqa: RF04
         coalesce(
             traffic_medium, case when channel is null then '(none)' end
         ) as medium,

@@ -1,0 +1,9 @@
+"""Refusals that a caller can act on."""
+
+
+class TooFewPersonsError(ValueError):
+    """There are too few persons, or too few different ones, to form segments."""
+
+
+class ModelRefusedError(ValueError):
+    """These bytes are not a model of ours that this version can open safely."""

@@ -1,0 +1,46 @@
+"""Homes that a whole run has gone through, made once for all tests of a group."""
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+from running import REFERENCE_DATA, write_sample
+
+from warehouse import stages
+from warehouse.home import Home
+
+
+@pytest.fixture(scope="session")
+def make_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Home]:
+    """Make a home whose inbox holds folders of the reference data."""
+
+    def make(name: str, *folders: str, settings: str = "") -> Home:
+        home = Home.at(tmp_path_factory.mktemp(name))
+        home.inbox.mkdir()
+        for folder in folders:
+            if not (REFERENCE_DATA / folder).is_dir():
+                pytest.skip(f"the reference data set {folder} is not here")
+            shutil.copytree(REFERENCE_DATA / folder, home.inbox / folder)
+        if settings:
+            (home.root / "settings.yml").write_text(settings)
+        return home
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home that has published the sample."""
+    home = Home.at(tmp_path_factory.mktemp("sample"))
+    write_sample(home.root)
+    stages.run(home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home that has published a small sample."""
+    home = Home.at(tmp_path_factory.mktemp("small_sample"))
+    write_sample(home.root, n_users=150)
+    stages.run(home)
+    return home

@@ -1,0 +1,71 @@
+"""How tests run Tessera and look at what it published."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+
+from warehouse.connection import open_snapshot
+from warehouse.home import Home
+
+ROOT = Path(__file__).parents[2]
+REFERENCE_DATA = ROOT.parent / "shared" / "data"
+FINGERPRINTED_SCHEMAS = ("marts", "segments")
+
+
+def write_sample(folder: Path, **options) -> None:
+    """Write the project's sample into `folder`."""
+    spec = importlib.util.spec_from_file_location(
+        "generate_sample", ROOT / "data" / "sample" / "generate.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    generator = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(ROOT / "data" / "sample"))
+    try:
+        spec.loader.exec_module(generator)
+        generator.write_sample(folder, **options)
+    finally:
+        sys.path.remove(str(ROOT / "data" / "sample"))
+
+
+def run_tessera(home: Home, *arguments: str, **environment: str):
+    """Run the command line as a user would, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "warehouse.cli", *arguments, "--home", str(home.root)],
+        env=os.environ | environment,
+        cwd=home.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def fingerprints(home: Home) -> dict[str, tuple]:
+    """Hash every published table but `ops`, whatever the order of its rows."""
+    with open_snapshot(home.current) as connection:
+        tables = connection.execute(
+            "select table_schema || '.' || table_name from information_schema.tables "
+            "where list_contains(?, table_schema) order by all",
+            [list(FINGERPRINTED_SCHEMAS)],
+        ).fetchall()
+        return {
+            table: connection.execute(
+                f"select count(*), sum(hash(t)::hugeint) from {table} as t"
+            ).fetchall()[0]
+            for (table,) in tables
+        }
+
+
+def query(home: Home, question: str) -> list[tuple]:
+    """Ask the current snapshot."""
+    with open_snapshot(home.current) as connection:
+        return connection.execute(question).fetchall()
+
+
+def truth(home: Home, name: str) -> duckdb.DuckDBPyRelation:
+    """Read one of the sample's truths."""
+    return duckdb.read_csv(str(home.root / "truth" / name), all_varchar=True)
