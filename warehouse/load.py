@@ -191,6 +191,11 @@ def _load_dump(load: _Load, source: Source, dump: Dump, report: Report) -> None:
         else:
             _load_lines(load, source, dump, scan, replaced, before)
     except FileRefusedError as refusal:
+        if _fingerprint(dump.path) != before:
+            load.summary.warnings.append(
+                f"{source.name}/{dump.file}: still being written, left for later"
+            )
+            return
         _record_refusal(load, source, dump, str(refusal), known)
     finally:
         _drop_temporary(load.connection)
@@ -244,8 +249,7 @@ def _load_lines(
     absent = stage_dump(load.connection, source, dump, scan)
     hashed_fields = load.pseudonymizer.hash_staged(list(source.columns))
     if _fingerprint(dump.path) != before:
-        load.summary.warnings.append(f"{where}: still being written, left for later")
-        return
+        raise FileRefusedError(FileReason.COUNTS_DISAGREE, "it changed meanwhile")
     file = _ledger_file(load, source, dump, scan.sha256)
     counts = store_lines(
         load.connection, source, file, scan.refused, hashed_fields, replaced

@@ -104,16 +104,20 @@ class Pseudonymizer:
                 f"select distinct {field} from staged "
                 f"where reason is null and ({condition})"
             ).fetchall()
-            pairs = [(text, hash_text(text)) for (text,) in clear]
-            frame = pd.DataFrame(pairs, columns=["clear", "hashed"], dtype="str")
-            self._connection.register("hashed_frame", frame)
-            self._connection.execute(
-                f"create or replace temp table hashed_{field} as "
-                "select clear, hashed from hashed_frame where hashed is not null"
-            )
-            self._connection.unregister("hashed_frame")
-            hashed_fields.append(field)
+            hashes = {text: hash_text(text) for (text,) in clear}
+            pairs = [(text, hashed) for text, hashed in hashes.items() if hashed]
+            if pairs:
+                self._write_hashes(field, pairs)
+                hashed_fields.append(field)
         return hashed_fields
+
+    def _write_hashes(self, field: str, pairs: list[tuple[str, str]]) -> None:
+        frame = pd.DataFrame(pairs, columns=["clear", "hashed"], dtype="str")
+        self._connection.register("hashed_frame", frame)
+        self._connection.execute(
+            f"create or replace temp table hashed_{field} as from hashed_frame"
+        )
+        self._connection.unregister("hashed_frame")
 
     def _hash(self, kind: str, normal: str) -> str:
         message = f"{kind}:{normal}".encode("utf-8", errors="surrogatepass")

@@ -25,6 +25,7 @@ NAMESPACED = (
     "order_id",
 )
 ROWS_PER_FILE = 2**32
+_FIELDS = {column: field for field, column in RAW_COLUMNS.items()}
 
 
 @dataclass(frozen=True)
@@ -154,32 +155,26 @@ def _insert_rows(
 ) -> int:
     """Insert the good lines; tell how many."""
     columns = list(FIELDS[source.kind])
-    clear = {column: field for field, column in RAW_COLUMNS.items()}
-    joins = selected = ""
-    for column in columns:
-        field = clear.get(column, column)
-        value = f"staged.{field}"
-        if field in hashed_fields:
-            joins += f" left join hashed_{field} on hashed_{field}.clear = {value}"
-            value = f"hashed_{field}.hashed" + f", {value}" * (field == column)
-            value = f"coalesce({value})"
-        selected += f", {value} as {column}"
+    selected, joins = _pseudonymized(columns, hashed_fields)
     hashed = ", ".join(
-        f"coalesce({_as_text(name)}, chr(30))" for name in (*columns, "attributes")
+        _hashed_text(column)
+        for column in (*columns, "attributes")
+        if column == "attributes" or _FIELDS.get(column, column) in source.columns
     )
     written = ", ".join(_namespaced(name, source.namespace) for name in columns)
     ((n_rows,),) = connection.execute(
         f"""
         insert into raw.{source.kind}
-        with lines as (
-            select staged.line_number, attributes, published_attributes {selected}
-            from staged {joins}
+        with lines as not materialized (
+            select staged.line_number, attributes, published_attributes, {selected}
+            from staged
+            {joins}
             where staged.reason is null
         )
         select
             {file.file_id * ROWS_PER_FILE} + line_number, {file.file_id}, line_number,
             {file.load_id}, {sql_text(source.name)}, {sql_text(source.namespace)},
-            md5(concat_ws(chr(31), {hashed})),
+            md5(concat({hashed})),
             {written}, attributes, published_attributes
         from lines
         """
@@ -187,8 +182,30 @@ def _insert_rows(
     return n_rows
 
 
-def _as_text(column: str) -> str:
-    return f"to_json({column})::varchar" if column == "items" else f"{column}::varchar"
+def _pseudonymized(columns: list[str], hashed_fields: list[str]) -> tuple[str, str]:
+    """Select the raw columns of `staged`, and the joins that bring their hashes."""
+    selected, joins = [], []
+    for column in columns:
+        field = _FIELDS.get(column, column)
+        clear, hashed = f"staged.{field}", f"hashed_{field}.hashed"
+        if field in hashed_fields:
+            joins.append(f"left join hashed_{field} on hashed_{field}.clear = {clear}")
+        is_secret = column.endswith("_hash")
+        if field not in hashed_fields:
+            value = "null::varchar" if is_secret else clear
+        else:
+            value = hashed if is_secret else f"coalesce({hashed}, {clear})"
+        selected.append(f"{value} as {column}")
+    return ", ".join(selected), " ".join(joins)
+
+
+def _hashed_text(column: str) -> str:
+    """Write a column for the hash of its row; what is null or not there adds nothing.
+
+    Not the namespace, source or file: the same event hashes the same everywhere.
+    """
+    text = f"to_json({column})" if column == "items" else column
+    return f"chr(31) || '{column}=' || {text}::varchar"
 
 
 def _namespaced(column: str, namespace: str) -> str:

@@ -43,7 +43,9 @@ def read_json(
 
     shape, positions = _shape_of(list(parts.values()))
     fields = f"json_transform(line, {sql_text(json.dumps(shape))})"
-    judged = "null::varchar" if is_sound else _line_reason(outer)
+    judged = f"case when line is null then '{BLANK}' end"
+    if not is_sound:
+        judged = _line_reason(outer)
     rows = f"""
         select line, line_reason,
             case when line_reason is null then {fields} end as fields,
@@ -84,7 +86,7 @@ def _stage_document(connection: duckdb.DuckDBPyConnection, scan: Scan) -> int:
             )
             """
         )
-    except duckdb.Error:
+    except (duckdb.InvalidInputException, duckdb.IOException):
         raise FileRefusedError(
             FileReason.INVALID_JSON,
             f"not whole, or an object is over {MAX_OBJECT_BYTES:,} bytes",

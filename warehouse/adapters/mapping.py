@@ -47,6 +47,7 @@ def stage_lines(source: Source, reading: Reading) -> str:
         for field, type_ in types.items()
         if type_ == "TIMESTAMP" and field in read
     )
+    bounded = f"replace ({bounded})" if bounded else ""
     line_number = reading.line_number or "null::bigint"
     number = reading.line_number or f"rowid + {reading.first_line_number}"
     published = json_object(
@@ -58,18 +59,18 @@ def stage_lines(source: Source, reading: Reading) -> str:
     return f"""
         create or replace temp table staged_lines as
         with
-        rows as ({reading.rows}),
-        texts_read as (
+        rows as not materialized ({reading.rows}),
+        texts_read as not materialized (
             select line, line_reason, {line_number} as line_number,
                 {reading.attributes} as attributes {raw}
             from rows
         ),
-        texts_filled as (
+        texts_filled as not materialized (
             select line, line_reason, line_number, attributes {texts} from texts_read
         ),
-        typed as (select * {typed} from texts_filled),
-        bounded as (select * {f"replace ({bounded})" if bounded else ""} from typed),
-        judged as (
+        typed as not materialized (select * {typed} from texts_filled),
+        bounded as not materialized (select * {bounded} from typed),
+        judged as not materialized (
             select *, {_verdict(source, reading, read, position)} as reason from bounded
         )
         select

@@ -66,7 +66,7 @@ ARCHETYPES = (
     Archetype(
         name="champions",
         share=0.08,
-        visits_per_month=1.7,
+        visits_per_month=1.95,
         first_visit=(0.0, 0.10),
         span=(1.0, 1.0),
         buys=0.5,
@@ -95,10 +95,10 @@ ARCHETYPES = (
     Archetype(
         name="loyal_regulars",
         share=0.16,
-        visits_per_month=1.1,
+        visits_per_month=1.0,
         first_visit=(0.0, 0.15),
         span=(1.0, 1.0),
-        buys=0.55,
+        buys=0.5,
         abandons=0.08,
         views=2.3,
         searches=0.5,
@@ -124,7 +124,7 @@ ARCHETYPES = (
     Archetype(
         name="bargain_hunters",
         share=0.15,
-        visits_per_month=0.9,
+        visits_per_month=0.85,
         first_visit=(0.0, 0.25),
         span=(1.0, 1.0),
         buys=0.36,

@@ -177,14 +177,16 @@ def _plan_visits(
     n_visits = np.maximum(rng.poisson(pace * months), fewest)
 
     person = np.repeat(np.arange(len(people)), n_visits)
-    when = first[person] + rng.random(len(person)) * (last - first)[person]
+    nth = np.arange(len(person)) - np.repeat(n_visits.cumsum() - n_visits, n_visits)
+    # spread out, one in each equal part of the stay: people have their rhythm
+    share = (nth + rng.random(len(person))) / n_visits[person]
+    when = first[person] + share * (last - first)[person]
     resolve = rng.normal(1.0, 0.12, len(people)).clip(0.6, 1.4)
     is_member = ~people["is_anonymous"].to_numpy()
     mood = _moods(rng, archetype, person)
     buys = trait("buys")[mood] * (resolve * is_member)[person]
-    is_first = np.append(True, person[1:] != person[:-1])
     buys_once = trait("buys_once")[archetype]
-    is_buying = flags(rng, buys) | (is_first & buys_once[person])
+    is_buying = flags(rng, buys) | ((nth == 0) & buys_once[person])
     return pd.DataFrame(
         {
             "person": person,

@@ -123,7 +123,7 @@ def consents(shop: Shop) -> pd.DataFrame:
             "purpose": table["purpose"].to_numpy(),
             "decision": table["decision"].to_numpy(),
             "decided_at": _times(table["decided"]).to_numpy(),
-            "policy": np.where(table["decided"] < YEAR_STARTS, "2022-05", "2025-01"),
+            "policy": np.where(table["decided"] < YEAR_STARTS, "2024-03", "2025-01"),
             "where_asked": np.where(by_email, "newsletter", "account"),
         }
     )
@@ -177,15 +177,15 @@ def mail_events(shop: Shop) -> pd.DataFrame:
 def signed_up_times(shop: Shop) -> np.ndarray:
     """Tell when each person made an account (milliseconds), -1 for those who did not.
 
-    It is the first login of those who came new, and years ago for the others.
+    It is the first login of those who came new, and some day of 2024 for the others.
     """
     people = shop.people
     visits = shop.visits[shop.visits["login"] != "none"]
     signed = shop.events[(shop.events["kind"] == "login") & ~shop.events["is_copy"]]
     at = signed.set_index("visit")["occurred"].reindex(visits.index)
     first_login = at.groupby(visits["person"]).min().reindex(people.index)
-    years_ago = YEAR_STARTS - (1 + (people.index.to_numpy() * 37) % 1000) * DAY
-    times = np.where(people["joined_earlier"], years_ago, first_login.fillna(-1))
+    year_before = YEAR_STARTS - (1 + (people.index.to_numpy() * 37) % 300) * DAY
+    times = np.where(people["joined_earlier"], year_before, first_login.fillna(-1))
     return np.where(people["is_anonymous"], -1, times).astype(np.int64)
 
 

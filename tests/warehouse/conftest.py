@@ -1,0 +1,102 @@
+"""Inboxes to put dumps into, load them and look at what came of it."""
+
+import itertools
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from warehouse.connection import open_work
+from warehouse.home import Home
+from warehouse.load import LoadSummary, load_inbox
+from warehouse.raw_tables import create_tables
+
+EVENTS = {
+    "adapter": "generic",
+    "kind": "events",
+    "columns": {"user_id": "user", "event_name": "event", "occurred_at": "at"},
+}
+ORDER_LINES = {
+    "adapter": "generic",
+    "kind": "order_lines",
+    "columns": {"order_id": "order", "ordered_at": "at", "product_id": "sku"},
+}
+
+
+class Inbox:
+    """A home whose inbox has one source, `shop`."""
+
+    def __init__(self, root: Path, source: dict) -> None:
+        self.home = Home.at(root)
+        self.folder = self.home.inbox / "shop"
+        self.folder.mkdir(parents=True)
+        self._source = source
+        self.describe()
+
+    def describe(self, columns: dict | None = None, **changes) -> None:
+        """Say more of the source's columns, or settings."""
+        columns = self._source["columns"] | (columns or {})
+        self._source = {**self._source, **changes, "columns": columns}
+        text = json.dumps(self._source)  # which is YAML too
+        (self.folder / "source.yml").write_text(text)
+
+    def put(self, file: str, content: str | bytes) -> Path:
+        path = self.folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def put_events(self, file: str, *events: dict) -> Path:
+        """Write events as JSON lines, what is needed filled in."""
+        filled = {"user": "u1", "event": "view", "at": "2026-01-01 10:00:00"}
+        lines = [json.dumps(filled | event) for event in events]
+        return self.put(file, "\n".join(lines))
+
+    def load(self) -> LoadSummary:
+        with open_work(self.home) as connection:
+            create_tables(connection)
+            return load_inbox(
+                connection, self.home, load_id=1, loaded_at=datetime(2026, 11, 22)
+            )
+
+    def query(self, sql: str) -> list[tuple]:
+        with duckdb.connect(str(self.home.work_database)) as connection:
+            return connection.execute(sql).fetchall()
+
+    def column(self, name: str, kind: str = "events") -> list:
+        """Load, and list a column of the rows in the order of the file."""
+        self.load()
+        rows = self.query(f"select {name} from raw.{kind} order by row_key")
+        return [value for (value,) in rows]
+
+    def reasons(self) -> list[tuple[int, str]]:
+        """List the quarantine: line numbers and reasons."""
+        return self.query(
+            "select line_number, reason from ledger.quarantine order by all"
+        )
+
+    def files(self) -> list[tuple[str, str, str | None]]:
+        """List the ledger: file, status and reason."""
+        return self.query(
+            "select file, status, reason from ledger.files order by file_id"
+        )
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Inbox:
+    return Inbox(tmp_path / "home", EVENTS)
+
+
+@pytest.fixture
+def order_lines(tmp_path: Path) -> Inbox:
+    return Inbox(tmp_path / "home", ORDER_LINES)
+
+
+@pytest.fixture
+def make_inbox(tmp_path: Path) -> Callable[[dict], Inbox]:
+    """Make inboxes, each in a home of its own, for sources described by hand."""
+    numbers = itertools.count()
+    return lambda source=EVENTS: Inbox(tmp_path / f"home_{next(numbers)}", source)

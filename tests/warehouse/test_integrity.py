@@ -1,0 +1,187 @@
+"""The bytes of a dump are checked before anybody reads them."""
+
+import gzip
+import hashlib
+import json
+
+import pytest
+from backports import zstd
+
+LINE = b'{"user": "u1", "event": "view", "at": "2026-01-01"}\n'
+PACKED = gzip.compress(LINE * 1000, mtime=0)
+
+
+def flipped(content: bytes, position: int) -> bytes:
+    return content[:position] + bytes([content[position] ^ 4]) + content[position + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("a.jsonl.gz", flipped(PACKED, len(PACKED) // 2), "bad_gzip"),
+        ("a.jsonl.gz", flipped(PACKED, len(PACKED) - 6), "bad_gzip: damaged"),
+        ("a.jsonl.gz", PACKED[:-9], "bad_gzip: ends too early"),
+        ("a.jsonl.gz", PACKED + b"junk", "bad_gzip: damaged"),
+        ("a.jsonl.gz", LINE, "bad_gzip: does not begin as one"),
+        ("a.jsonl.gz", b"", "bad_gzip: does not begin as one"),
+        ("a.jsonl.zst", zstd.compress(LINE * 1000)[:-5], "bad_zstd: ends too early"),
+        ("a.jsonl.zst", zstd.compress(LINE) + b"junk", "bad_zstd: damaged"),
+        ("a.jsonl", PACKED, "not_what_it_is_called: it is compressed"),
+        ("a.jsonl", LINE.decode().encode("utf-16"), "utf16: save it as UTF-8"),
+        ("a.json", b"[" + LINE + b", {]", "invalid_json: not whole, or"),
+        ("a.json", b'[{"user": "caf\xe9"}]', "invalid_json: not UTF-8"),
+        ("a.json", b'[{"user": "\x00"}]', "invalid_json: control characters"),
+        (
+            "a.json",
+            b'[{"a": ' + b"[" * 9000 + b"]" * 9000 + b"}]",
+            "invalid_json: nested",
+        ),
+        ("a.parquet", b"PAR1 not PAR1", "invalid_parquet: its footer"),
+        ("a.csv", b"", "bad_header"),
+        ("a.csv", b'user,"event\n', "bad_header"),
+        ("a.csv", b"user,event,at,user\n", "duplicate_column"),
+        ("a.csv", b"user,at\n", "missing_column: event"),
+        ("a.csv", b"user event at\nu1 view 2026-01-01\n", "missing_column"),
+    ],
+)
+def test_a_file_that_cannot_be_trusted_is_refused(
+    events, file: str, content: bytes, reason: str
+):
+    events.put(file, content)
+
+    summary = events.load()
+
+    assert (summary.n_refused, summary.n_accepted) == (1, 0)
+    ((_, status, found),) = events.files()
+    assert status == "refused"
+    assert found.startswith(reason)
+    assert events.query("select count(*) from raw.events") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("a.jsonl", LINE * 3),
+        ("a.jsonl", (LINE * 3).rstrip()),
+        ("a.jsonl", b"\xef\xbb\xbf" + LINE * 3),
+        ("a.jsonl", (LINE * 3).replace(b"\n", b"\r\n")),
+        ("a.jsonl.gz", gzip.compress(LINE) + gzip.compress(LINE * 2)),
+        ("a.JSONL.ZST", zstd.compress(LINE) + zstd.compress(LINE * 2)),
+        ("a.json", LINE * 3),
+        ("a.json", b"[" + b",".join([LINE] * 3) + b"]"),
+        ("a.json", b"\xef\xbb\xbf \n[" + b",".join([LINE] * 3) + b"]\n"),
+        ("a.json", json.dumps([json.loads(LINE)] * 3, indent=2).encode()),
+        ("a.json.gz", gzip.compress(b"[" + b",".join([LINE] * 3) + b"]")),
+        ("a.json", (json.dumps(json.loads(LINE), indent=2) + "\n").encode() * 3),
+        ("a.csv", b"user,event,at\n" + b"u1,view,2026-01-01\n" * 3),
+        ("a.csv", b"\xef\xbb\xbfuser,event,at\r\n" + b"u1,view,2026-01-01\r\n" * 3),
+        ("a.csv.gz", gzip.compress(b"at|event|user\n" + b"2026-01-01|view|u1\n" * 3)),
+        ("a[1]*.csv", b"user\tevent\tat\n" + b"u1\tview\t2026-01-01\n" * 3),
+        ("country=DE/a.csv", b'"user";"event";"at"\n' + b"u1;view;2026-01-01\n" * 3),
+    ],
+)
+def test_every_form_of_the_same_lines_is_read_alike(events, file: str, content: bytes):
+    events.put(file, content)
+
+    content = "\x1fuser_id=u1\x1fevent_name=view\x1foccurred_at=2026-01-01 00:00:00"
+    expected = hashlib.md5(content.encode()).hexdigest()
+    assert events.column("user_id") == ["u1"] * 3
+    assert events.query("select distinct content_hash, attributes from raw.events") == [
+        (expected, None)
+    ]
+    assert not events.home.staged_files.exists()
+
+
+def test_suspect_lines_are_refused_one_by_one_with_their_bytes(events):
+    deep = b'{"user": "u1", "x": ' + b"[" * 9000 + b"]" * 9000 + b"}\n"
+    bad = [b'{"user": "caf\xe9"}', b'{"user": "\x07"}', b'{"user": "a\rb"}']
+    content = (
+        LINE + b"\n".join(bad) + b"\n\n" + deep + LINE + b"x" * 2**21 + b"\n" + LINE
+    )
+    events.put("a.jsonl", content)
+
+    assert events.column("line_number") == [1, 7, 9]
+    assert events.reasons() == [
+        (2, "invalid_utf8"),
+        (3, "control_character"),
+        (4, "control_character"),
+        (6, "too_deep"),
+        (8, "too_long"),
+    ]
+    raw_lines = events.query(
+        "select raw_line from ledger.quarantine order by line_number"
+    )
+    assert [raw_line for (raw_line,) in raw_lines[:3]] == bad
+    assert len(raw_lines[4][0]) < 2**20 + 10
+    assert events.query(
+        "select n_lines, n_accepted, n_quarantined, n_blank from ledger.files"
+    ) == [(9, 3, 5, 1)]
+
+
+def test_a_lone_line_cut_within_a_character_is_refused(events):
+    events.put("a.jsonl", LINE + '{"user": "é'.encode()[:-1])
+
+    assert events.column("line_number") == [1]
+    assert events.reasons() == [(2, "invalid_utf8")]
+
+
+def test_a_clean_file_is_read_in_place(events, monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("a clean file was copied")
+
+    monkeypatch.setattr("warehouse.integrity._write_cleaned", fail)
+    events.put("a.jsonl", LINE * 3)
+
+    assert events.load().n_accepted == 3
+
+
+def test_what_unpacks_to_too_much_is_refused(events, monkeypatch):
+    monkeypatch.setattr("warehouse.integrity.MIN_EXPANDED_BYTES", 1000)
+    events.put("a.jsonl.gz", gzip.compress(b" " * 2**22))
+
+    events.load()
+
+    assert events.files()[0][2] == "expands_too_much: more than 250 times"
+
+
+def test_links_and_what_is_no_dump_are_left_alone(events, tmp_path):
+    outside = tmp_path / "outside.jsonl"
+    outside.write_bytes(LINE)
+    (events.folder / "link.jsonl").symlink_to(outside)
+    for name in (
+        "_manifest.json",
+        ".hidden.csv",
+        "README.md",
+        "a.csv.part",
+        "notes.txt",
+    ):
+        events.put(name, LINE)
+    events.put(".trash/a.jsonl", LINE)
+    events.put("_old/a.jsonl", LINE)
+    events.put("new/a.jsonl", LINE)
+
+    summary = events.load()
+
+    assert events.files() == [("new/a.jsonl", "loaded", None)]
+    assert summary.warnings == [
+        "shop/link.jsonl: a symbolic link, left alone",
+        "shop/notes.txt: of no known format, left alone",
+    ]
+
+
+def test_a_file_that_grows_meanwhile_is_left_for_later(events, monkeypatch):
+    from warehouse import load
+
+    path = events.put("a.jsonl", LINE)
+    stage_dump = load.stage_dump
+
+    def write_meanwhile(*arguments):
+        with path.open("ab") as file:
+            file.write(LINE)
+        return stage_dump(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(load, "stage_dump", write_meanwhile)
+        assert "still being written" in events.load().in_words()
+    assert events.files() == []
+    assert events.load().n_accepted == 2
