@@ -34,7 +34,7 @@ _QUESTIONS = {
     "rules": """
         select array_to_string(antecedent, ', ') as antecedent, * exclude (antecedent)
         from marts.association_rules
-        order by lift desc, rule_count desc, all
+        order by lift desc, rule_count desc, consequent, antecedent
         limit 15
     """,
     "files": """

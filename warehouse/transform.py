@@ -15,8 +15,8 @@ from warehouse.ledger import PROJECT
 
 DBT_PROJECT = PROJECT / "dbt_project"
 
-BEFORE_SEGMENTATION = ["--exclude", "path:models/staging/ml", "segments", "ops"]
-AFTER_SEGMENTATION = ["--select", "path:models/staging/ml", "segments", "ops"]
+BEFORE_SEGMENTATION = "before_segmentation"
+AFTER_SEGMENTATION = "after_segmentation"
 
 Progress = Callable[[str], None]
 
@@ -35,14 +35,14 @@ class BuildResult:
 
 def build_models(
     home: Home,
-    selection: list[str],
+    selector: str,
     *,
     as_of: datetime,
     run_id: str,
     full_refresh: bool = False,
     progress: Progress | None = None,
 ) -> BuildResult:
-    """Build and test the selected models on the private warehouse of `home`.
+    """Build and test the models of a selector on the private warehouse of `home`.
 
     Nobody else in this process may have the warehouse open. Unit tests are left to the
     project's test suite: they say nothing about the data.
@@ -52,7 +52,8 @@ def build_models(
     TesseraError
         If a model or a test fails; the message names each and what dbt says of it.
     """
-    arguments = ["build", *selection, "--exclude-resource-type", "unit_test"]
+    arguments = ["build", "--selector", selector]
+    arguments += ["--exclude-resource-type", "unit_test"]
     if full_refresh:
         arguments.append("--full-refresh")
     results = _invoke(home, arguments, dbt_variables(home, as_of, run_id), progress)

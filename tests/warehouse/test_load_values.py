@@ -242,9 +242,9 @@ def test_parquet_is_read_by_type(events, tmp_path):
                 {{'country': 'DE', 'city': null}} as geo, [{{'product_id': 5}}] as cart,
                 'nan'::double as gap, date '2026-01-01' as day
             union all
-            select 'nan'::double, 'view', 1, timestamp '2026-01-01', null, null, 1.5, null
+            select 'nan'::double, 'view', 1, date '2026-01-01', null, null, 1.5, null
             union all
-            select 1, 'view', 'nan'::float, timestamp '2026-01-01', null, null, null, null
+            select 1, 'view', 'nan'::float, date '2026-01-01', null, null, null, null
         ) to '{tmp_path}/a.parquet'
     """)
     events.put("country=XX/a.parquet", (tmp_path / "a.parquet").read_bytes())

@@ -167,10 +167,10 @@ def _stage_records(
         select rowid + 2 as line_number, line, null::varchar as reason from numbered
         """
     )
-    cursor = connection.cursor().execute(
+    connection.execute(
         "select line_number, coalesce(line, '') from records order by line_number"
     )
-    joined, unclosed = _join_lines(_fetch(cursor), delimiter, n_columns, refused)
+    joined, unclosed = _join_lines(_fetch(connection), delimiter, n_columns, refused)
     _apply_records(connection, joined, unclosed)
     return sum(last - first for first, last, _ in joined)
 

@@ -197,6 +197,7 @@ def _without(parts: dict[str, list[str]], keys: tuple[str, ...]) -> str:
     for key in reversed(keys):
         patch = {key: patch}
     return (
-        f"case when json_type(line, {json_pointer(list(keys))}) = 'OBJECT' "
+        "case when line_reason is not null then rest "
+        f"when json_type(line, {json_pointer(list(keys))}) = 'OBJECT' "
         f"then json_merge_patch(rest, {sql_text(json.dumps(patch))}) else rest end"
     )
