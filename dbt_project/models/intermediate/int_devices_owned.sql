@@ -12,6 +12,7 @@ pairs_ranked as (
         anonymous_id,
         user_id,
         match_rule,
+        count(*) over (partition by anonymous_id) as n_users,
         row_number() over (
             partition by anonymous_id
             order by
@@ -28,7 +29,8 @@ latest as (
     select
         anonymous_id,
         user_id,
-        match_rule
+        match_rule,
+        n_users > 1 as is_shared
 
     from pairs_ranked
 

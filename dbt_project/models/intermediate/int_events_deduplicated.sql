@@ -1,3 +1,7 @@
+-- A view: what reads it needs few of its columns, and each event is written once more
+-- when it is clean.
+{{ config(materialized='view') }}
+
 with
 
 events as (
@@ -29,7 +33,7 @@ kept as (
 
 ),
 
-bots_flagged as (
+user_agents_read as (
 
     select
         -- ids
@@ -41,12 +45,35 @@ bots_flagged as (
         end as event_id,
         kept.user_id,
         kept.anonymous_id,
+        kept.order_id,
+        kept.product_id,
+
+        -- strings
+        kept.source,
+        kept.event_name,
+        kept.page_path,
+        kept.referrer_host,
+        kept.utm_source,
+        kept.utm_medium,
+        kept.utm_campaign,
+        coalesce({{ sent_device('kept.device_type') }}, user_agents.device_type)
+            as device_type,
+        kept.country,
+        kept.product_name,
+        kept.category,
+
+        -- numerics
+        kept.price,
+        kept.quantity,
+        kept.revenue,
+        kept.items,
 
         -- booleans
         coalesce(user_agents.is_bot, false) as is_bot,
 
         -- timestamps
-        kept.occurred_at
+        kept.occurred_at,
+        kept.received_at
 
     from kept
 
@@ -55,4 +82,4 @@ bots_flagged as (
 
 )
 
-select * from bots_flagged
+select * from user_agents_read

@@ -2,25 +2,25 @@ with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_events_deduplicated') }}
 
 ),
 
-persons as (
+devices as (
 
-    select * from {{ ref('int_persons_resolved') }}
+    select * from {{ ref('int_devices_owned') }}
+
+),
+
+shared_devices as (
+
+    select * from {{ ref('int_shared_devices_followed') }}
 
 ),
 
 event_names as (
 
     select * from {{ ref('int_event_names_classified') }}
-
-),
-
-user_agents as (
-
-    select * from {{ ref('int_user_agents_classified') }}
 
 ),
 
@@ -33,6 +33,31 @@ referrer_sites as (
 traffic_channels as (
 
     select * from {{ ref('traffic_channels') }}
+
+),
+
+-- A bot that borrows somebody's id is not that person.
+persons_resolved as (
+
+    select
+        events.*,
+        case
+            when events.user_id is not null then events.user_id
+            when events.is_bot then events.anonymous_id
+            else coalesce(shared_devices.user_id, devices.user_id, events.anonymous_id)
+        end as person_id,
+        coalesce(
+            events.user_id,
+            case when not events.is_bot then devices.user_id end
+        ) is not null as is_identified
+
+    from events
+
+    left join devices
+        on events.anonymous_id = devices.anonymous_id
+
+    left join shared_devices
+        on events.event_key = shared_devices.event_key
 
 ),
 
@@ -49,7 +74,7 @@ referrers_read as (
         lower({{ without_addresses('utm_medium') }}) as tagged_medium,
         lower({{ without_addresses('utm_campaign') }}) as traffic_campaign
 
-    from events
+    from persons_resolved
 
 ),
 
@@ -91,8 +116,8 @@ identified as (
     select
         -- ids
         traffic_sources_named.event_key,
-        persons.event_id,
-        persons.user_id,
+        traffic_sources_named.event_id,
+        traffic_sources_named.person_id as user_id,
         traffic_sources_named.anonymous_id,
         traffic_sources_named.order_id,
         traffic_sources_named.product_id,
@@ -116,10 +141,7 @@ identified as (
                 then 'paid_social'
             else coalesce(traffic_channels.channel, 'other')
         end as channel,
-        coalesce(
-            {{ sent_device('traffic_sources_named.device_type') }},
-            user_agents.device_type
-        ) as device_type,
+        traffic_sources_named.device_type,
         traffic_sources_named.country,
         traffic_sources_named.product_name,
         traffic_sources_named.category,
@@ -131,9 +153,9 @@ identified as (
         traffic_sources_named.items,
 
         -- booleans
-        persons.is_bot,
+        traffic_sources_named.is_bot,
         coalesce(event_names.is_email_event, false) as is_email_event,
-        persons.is_identified,
+        traffic_sources_named.is_identified,
 
         -- timestamps
         traffic_sources_named.occurred_at,
@@ -141,14 +163,8 @@ identified as (
 
     from traffic_sources_named
 
-    inner join persons
-        on traffic_sources_named.event_key = persons.event_key
-
     left join event_names
         on traffic_sources_named.event_name = event_names.event_name
-
-    left join user_agents
-        on traffic_sources_named.user_agent = user_agents.user_agent
 
     left join traffic_channels
         on
