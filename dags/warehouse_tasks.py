@@ -1,6 +1,7 @@
 """One task a stage, and how each is run: alone, bounded in time, tried again."""
 
 import logging
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -68,7 +69,9 @@ def run_stage(stage: str, **options):
     from warehouse.errors import ConfigurationError
     from warehouse.home import Home
 
-    logger.info("%s begins", stage, extra={"stage": stage})
+    # skops asks every module there is for its names, Airflow's deprecated ones too.
+    warnings.filterwarnings("ignore", r"The `airflow\.", FutureWarning)
+    logger.info("%s begins", stage)
     try:
         result = getattr(stages, stage)(Home.at(), progress=logger.info, **options)
     except ConfigurationError as error:  # trying again would not change the file

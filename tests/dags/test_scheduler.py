@@ -82,12 +82,12 @@ def told_by_tasks(home: Path) -> str:
     return "\n".join(f"{log}:\n{log.read_text()[-2000:]}" for log in logs)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(340)
 def test_a_dump_becomes_a_snapshot_as_of_when_the_load_began(
     home: Path, environment: dict[str, str]
 ):
     with airflow_up(home, environment) as process:
-        wait_for_every_dag(home, process, 220)
+        wait_for_every_dag(home, process, 270)
         started = psutil.Process(process.pid).children(recursive=True)
         listening = {
             connection.laddr.ip
