@@ -11,44 +11,36 @@ import gzip
 import hashlib
 import json
 import os
-import re
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 from backports import zstd
 
 from warehouse.inbox import PLAIN, Dump
-from warehouse.quarantine import FileReason, FileRefusedError, LineReason
+from warehouse.quarantine import FileReason, FileRefusedError
+from warehouse.suspects import (
+    LONG_LINE_BYTES,
+    MAX_LINE_BYTES,
+    RefusedLine,
+    write_cleaned,
+    write_plain,
+)
 
 BLOCK_BYTES = 1 << 20
-MAX_LINE_BYTES = 1 << 20
-MAX_DEPTH = 500  # of nested JSON; DuckDB's merge crashes from some 100,000
-LONG_LINE_BYTES = 1 << 14  # a shorter line cannot nest too deep to read
-MAX_REFUSED_BYTES = 1 << 28
 MAX_EXPANSION = 250  # times; looked at from MIN_EXPANDED_BYTES on
 MIN_EXPANDED_BYTES = 1 << 28
 
 _MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f]")
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]')
 _UNPACKING_ERRORS = (gzip.BadGzipFile, zlib.error, zstd.ZstdError, EOFError)
 
 Report = Callable[[int], None]
 Document = Literal["array", "unstructured"]
-
-
-@dataclass(frozen=True)
-class RefusedLine:
-    """A line that no reader may see, with its bytes (the first of too long a one)."""
-
-    line_number: int
-    reason: LineReason
-    raw_line: bytes
 
 
 @dataclass(frozen=True)
@@ -67,21 +59,28 @@ class Scan:
     refused: list[RefusedLine] = field(default_factory=list)
 
 
-class _HashedFile:
+class _HashedFile(BufferedIOBase):
     """A file that hashes what is read of it and reports how far it is."""
 
-    def __init__(self, file: BinaryIO, report: Report) -> None:
+    def __init__(self, file: BufferedReader, report: Report) -> None:
         self._file = file
         self._report = report
         self._sha256 = hashlib.sha256()
         self.n_bytes = 0
 
-    def read(self, size: int = -1) -> bytes:
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
         block = self._file.read(size)
         self._sha256.update(block)
         self.n_bytes += len(block)
         self._report(self.n_bytes)
         return block
+
+    def begins_with(self) -> bytes:
+        """Look at the first four bytes without reading them."""
+        return self._file.peek(4)[:4]
 
     def hexdigest(self) -> str:
         """Hash what is left to read too, and tell the sum of all."""
@@ -114,25 +113,21 @@ def scan_file(dump: Dump, staged_files: Path, report: Report = lambda _: None) -
         sha256 = hashed.hexdigest()
     if not scan.is_suspect:
         path = _safe_link(dump.path, staged_files)
-        return _replace(scan, sha256=sha256, path=path, compression=dump.compression)
+        return replace(scan, sha256=sha256, path=path, compression=dump.compression)
     with _open_regular(dump.path) as file:
         blocks = _unpack(_HashedFile(file, lambda _: None), dump)
         path = staged_files / "cleaned"
         if scan.document:
-            _write_plain(blocks, path)
-            return _replace(scan, sha256=sha256, path=path)
+            write_plain(blocks, path)
+            return replace(scan, sha256=sha256, path=path)
         is_json = dump.format != "csv"
-        first_line, refused = _write_cleaned(blocks, path, is_json=is_json)
-    return _replace(
+        first_line, refused = write_cleaned(blocks, path, is_json=is_json)
+    return replace(
         scan, sha256=sha256, path=path, first_line=first_line, refused=refused
     )
 
 
-def _replace(scan: Scan, **changes: object) -> Scan:
-    return Scan(**{**vars(scan), **changes})
-
-
-def _open_regular(path: Path) -> BinaryIO:
+def _open_regular(path: Path) -> BufferedReader:
     """Open without following a link, nor waiting for a pipe's other end."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     return os.fdopen(os.open(path, flags), "rb")
@@ -151,8 +146,7 @@ def _unpack(hashed: _HashedFile, dump: Dump) -> Iterator[bytes]:
     readers = {PLAIN: lambda: hashed, "gzip": lambda: gzip.GzipFile(fileobj=hashed)}
     readers["zstd"] = lambda: zstd.ZstdFile(hashed)
     magic = _MAGIC.get(dump.compression, b"")
-    with dump.path.open("rb") as file:
-        start = file.read(4)
+    start = hashed.begins_with()
     bad = FileReason(f"bad_{dump.compression}") if magic else None
     if bad and not start.startswith(magic):
         raise FileRefusedError(bad, "does not begin as one")
@@ -250,82 +244,6 @@ def _has_long_line(block: bytes) -> bool:
     return any(
         block.find(b"\n", start, start + LONG_LINE_BYTES) < 0 for start in starts
     )
-
-
-def _write_cleaned(
-    blocks: Iterator[bytes], path: Path, *, is_json: bool
-) -> tuple[bytes, list[RefusedLine]]:
-    """Copy lines with plain line ends, empty where refused; tell first and refused."""
-    refused: list[RefusedLine] = []
-    first_line = b""
-    n_refused_bytes = 0
-    with path.open("wb") as copy:
-        path.chmod(0o600)
-        for line_number, line in enumerate(_split_lines(blocks), start=1):
-            if line_number == 1:
-                line = line.removeprefix(codecs.BOM_UTF8)
-            plain = line.removesuffix(b"\r")
-            reason = _line_reason(plain, is_json=is_json)
-            if reason:
-                n_refused_bytes += len(line)
-                refused.append(RefusedLine(line_number, reason, line))
-                plain = b""
-            if n_refused_bytes > MAX_REFUSED_BYTES:
-                raise FileRefusedError(FileReason.TOO_MANY_BAD_LINES)
-            if line_number == 1:
-                first_line = plain
-            copy.write(plain + b"\n")
-    return first_line, refused
-
-
-def _write_plain(blocks: Iterator[bytes], path: Path) -> None:
-    """Copy a document without its byte-order mark."""
-    with path.open("wb") as copy:
-        path.chmod(0o600)
-        copy.write(next(blocks, b"").removeprefix(codecs.BOM_UTF8))
-        copy.writelines(blocks)
-
-
-def _split_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield lines without their line feed; of one too long a little more than allowed.
-
-    The little more lets `_line_reason` see that it is too long.
-    """
-    kept = b""
-    for block in blocks:
-        *lines, rest = block.split(b"\n")
-        for line in lines:
-            yield (kept + line)[: MAX_LINE_BYTES + 2]
-            kept = b""
-        kept = (kept + rest)[: MAX_LINE_BYTES + 2]
-    if kept:
-        yield kept
-
-
-def _line_reason(line: bytes, *, is_json: bool) -> LineReason | None:
-    """Tell why a line must not be read, if so."""
-    if len(line) > MAX_LINE_BYTES:
-        return LineReason.TOO_LONG
-    if _CONTROL.search(line):
-        return LineReason.CONTROL_CHARACTER
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return LineReason.INVALID_UTF8
-    if is_json and len(line) >= LONG_LINE_BYTES and nesting_depth(line) > MAX_DEPTH:
-        return LineReason.TOO_DEEP
-    return None
-
-
-def nesting_depth(line: bytes) -> int:
-    """Tell how deep brackets nest outside strings."""
-    if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
-        return 0
-    depth = deepest = 0
-    for match in _BRACKETS.finditer(line):
-        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match[0], 0)
-        deepest = max(deepest, depth)
-    return deepest
 
 
 def _unpack_parquet(dump: Dump, blocks: Iterator[bytes], staged_files: Path) -> Path:

@@ -6,7 +6,7 @@ that a load may be killed anywhere and run again. Every line is accounted for.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -142,7 +142,7 @@ def load_inbox(
 
 
 @contextmanager
-def _staging_folder(home: Home) -> Iterator[Path]:
+def _staging_folder(home: Home) -> Generator[Path]:
     """Give an empty private folder for copies; nothing of it outlives the load."""
     folder = home.staged_files
     shutil.rmtree(folder, ignore_errors=True)
@@ -304,9 +304,8 @@ def _record_refusal(
 def _drop_temporary(connection: duckdb.DuckDBPyConnection) -> None:
     """Free what one file's load kept in memory; some of it is in clear."""
     tables = connection.execute(
-        "select view_name, 'view' from duckdb_views() where temporary and not internal "
-        "union all "
-        "select table_name, 'table' from duckdb_tables() where temporary"
+        "select table_name, table_type from information_schema.tables "
+        "where table_catalog = 'temp' order by table_type desc"
     ).fetchall()
     for name, kind in tables:
-        connection.execute(f"drop {kind} if exists temp.{name}")
+        connection.execute(f"drop {'view' if kind == 'VIEW' else 'table'} temp.{name}")

@@ -1,6 +1,6 @@
 """From staged lines to raw rows, quarantine and ledger, in one transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,10 +11,10 @@ import pandas as pd
 from warehouse.adapters.quoting import sql_text
 from warehouse.adapters.reading import BLANK
 from warehouse.faults import fault_point
-from warehouse.integrity import RefusedLine
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.raw_tables import FIELDS, LEDGER, RAW
 from warehouse.sources import RAW_COLUMNS, Source
+from warehouse.suspects import RefusedLine
 
 NAMESPACED = (
     "event_id",
@@ -54,7 +54,7 @@ class LineCounts:
 
 
 @contextmanager
-def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def transaction(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
     """Commit what the block does, or nothing of it."""
     connection.execute("begin")
     try:

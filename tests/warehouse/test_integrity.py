@@ -129,7 +129,7 @@ def test_a_clean_file_is_read_in_place(events, monkeypatch):
     def fail(*_, **__):
         raise AssertionError("a clean file was copied")
 
-    monkeypatch.setattr("warehouse.integrity._write_cleaned", fail)
+    monkeypatch.setattr("warehouse.integrity.write_cleaned", fail)
     events.put("a.jsonl", LINE * 3)
 
     assert events.load().n_accepted == 3

@@ -137,6 +137,19 @@ def test_csv_records_are_cut_by_the_rules_and_no_good_one_is_lost(events):
     assert events.query("select n_lines, n_blank from ledger.files") == [(12, 1)]
 
 
+def test_a_record_does_not_reach_over_a_refused_line(events):
+    events.describe({"page_title": "title"})
+    lost = b'2026-01-01,"one\ncaf\xe9\nthree",u2,e\n'
+    events.put("a.csv", b"at,title,user,event\n" + lost + b"2026-01-01,,u5,e\n")
+
+    assert events.column("user_id") == ["u5"]
+    assert events.reasons() == [
+        (2, "unterminated_quote"),
+        (3, "invalid_utf8"),
+        (4, "wrong_number_of_columns"),
+    ]
+
+
 def test_permuted_files_and_lines_make_the_same_rows(make_inbox):
     lines = [
         {

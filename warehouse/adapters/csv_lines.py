@@ -14,9 +14,10 @@ import pandas as pd
 
 from warehouse.adapters.quoting import json_object, sql_text
 from warehouse.adapters.reading import BLANK, Reading, scan_lines
-from warehouse.integrity import MAX_LINE_BYTES, Scan
+from warehouse.integrity import Scan
 from warehouse.quarantine import FileReason, FileRefusedError, LineReason
 from warehouse.sources import Source
+from warehouse.suspects import MAX_LINE_BYTES
 
 DELIMITERS = ",;\t|"
 MAX_RECORD_LINES = 1000
@@ -236,7 +237,8 @@ def _advance(
             is_open = True
             position += 1
         if is_open:
-            position += len(_QUOTED.match(line, position)[0])
+            if quoted := _QUOTED.match(line, position):  # which may be empty
+                position = quoted.end()
             if position == len(line):
                 return n_fields, True
             position += 1

@@ -11,9 +11,10 @@ from warehouse.adapters.quoting import (
     sql_text,
 )
 from warehouse.adapters.reading import BLANK, Reading, scan_lines
-from warehouse.integrity import MAX_DEPTH, Scan, nesting_depth
+from warehouse.integrity import Scan
 from warehouse.quarantine import FileReason, FileRefusedError, LineReason
 from warehouse.sources import Source
+from warehouse.suspects import LONG_LINE_BYTES, MAX_DEPTH, nesting_depth
 
 MAX_OBJECT_BYTES = 1 << 24
 
@@ -92,7 +93,7 @@ def _stage_document(connection: duckdb.DuckDBPyConnection, scan: Scan) -> int:
             f"not whole, or an object is over {MAX_OBJECT_BYTES:,} bytes",
         ) from None
     long_ones = connection.execute(
-        "select line from documents where strlen(line) > 16384"
+        f"select line from documents where strlen(line) >= {LONG_LINE_BYTES}"
     )
     while row := long_ones.fetchone():
         if nesting_depth(row[0].encode()) > MAX_DEPTH:

@@ -25,7 +25,7 @@ def stage_lines(source: Source, reading: Reading) -> str:
     and `published_attributes`.
     """
     types = field_types(source.kind)
-    position = {path: i for i, path in enumerate(reading.texts)}
+    position: dict[str | None, int] = {path: i for i, path in enumerate(reading.texts)}
     read = {
         field: _text_of(rule, position)
         for field, rule in source.columns.items()
@@ -86,7 +86,7 @@ def stage_lines(source: Source, reading: Reading) -> str:
     """
 
 
-def _text_of(rule: ColumnRule, position: dict[str, int]) -> str:
+def _text_of(rule: ColumnRule, position: dict[str | None, int]) -> str:
     """Select the text that a rule speaks of, its values renamed."""
     if rule.value is not None:
         return sql_text(rule.value)
@@ -120,7 +120,10 @@ def _typed(source: Source, field: str, text: str) -> str:
 
 
 def _verdict(
-    source: Source, reading: Reading, read: dict[str, str], position: dict[str, int]
+    source: Source,
+    reading: Reading,
+    read: dict[str, str],
+    position: dict[str | None, int],
 ) -> str:
     """Say why a line is refused: by itself, for what it lacks, for what it holds."""
     types = field_types(source.kind)
@@ -134,7 +137,7 @@ def _verdict(
         is_bad = None
         if rule.matches is None and (types[field] != "VARCHAR" or field == "decision"):
             is_bad = f"{field} is null and {text} is not null"
-        elif nested := reading.nested.get(rule.column):
+        elif nested := reading.nested.get(rule.column or ""):
             looks_nested = values.looks_nested(f"text_{position[rule.column]}")
             is_bad = f"case when {looks_nested} then {nested} else false end"
         if is_bad and field not in _LENIENT:
