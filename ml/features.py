@@ -42,12 +42,15 @@ class Feature:
 BUYERS = ("n_orders", 0)
 REPEAT_BUYERS = ("n_orders", 1)
 CART_FILLERS = ("add_to_carts_per_session", 0)
+VISITORS = ("n_sessions", 0)
+PRICED = ("revenue", 0)
+COUNTED = ("items_per_order", 0)
 
 FEATURES = {
     # when
     "recency_days": Feature(
         "when",
-        "days since the last visit",
+        "days since the last activity",
         "Long Away",
         "Recently Active",
         told="were last active {here} ago (everybody: {everybody})",
@@ -55,7 +58,7 @@ FEATURES = {
     ),
     "tenure_days": Feature(
         "when",
-        "days since the first visit",
+        "days since the first activity",
         "Long Known",
         "Recently Arrived",
         told="first came {here} ago (everybody: {everybody})",
@@ -119,6 +122,7 @@ FEATURES = {
         degree=MUCH,
         rest="in a visit",
         unit=("action", "actions"),
+        applies=VISITORS,
     ),
     "session_minutes_mean": Feature(
         "browsing",
@@ -129,6 +133,7 @@ FEATURES = {
         kind="minutes",
         degree=LONG,
         none="leave at once",
+        applies=VISITORS,
     ),
     "product_views_per_session": Feature(
         "browsing",
@@ -140,6 +145,7 @@ FEATURES = {
         rest="products in a visit",
         unit=("product", "products"),
         none="look at no products",
+        applies=VISITORS,
     ),
     "n_categories": Feature(
         "browsing",
@@ -166,6 +172,7 @@ FEATURES = {
         rest="products in the cart in a visit",
         unit=("product", "products"),
         none="put nothing in the cart",
+        applies=VISITORS,
     ),
     "cart_abandonment_share": Feature(
         "cart",
@@ -207,7 +214,7 @@ FEATURES = {
         told="spend",
         kind="money",
         degree=MUCH,
-        none="spend nothing",
+        none="have spent nothing that we know of",
     ),
     "average_order_value": Feature(
         "buying",
@@ -216,7 +223,7 @@ FEATURES = {
         "Small Orders",
         told="spend {here} per order (everybody who ordered: {everybody})",
         kind="money",
-        applies=BUYERS,
+        applies=PRICED,
     ),
     "items_per_order": Feature(
         "buying",
@@ -225,7 +232,7 @@ FEATURES = {
         "Few Items per Order",
         told="take {here} per order (everybody who ordered: {everybody})",
         unit=("item", "items"),
-        applies=BUYERS,
+        applies=COUNTED,
     ),
     "average_unit_price": Feature(
         "buying",
@@ -234,7 +241,7 @@ FEATURES = {
         "Low Prices",
         told="pay {here} for an item (everybody who ordered: {everybody})",
         kind="money",
-        applies=BUYERS,
+        applies=PRICED,
     ),
     "returned_share": Feature(
         "buying",
@@ -264,6 +271,7 @@ FEATURES = {
         "Desktop Visits",
         told="use a mobile in {here} of their visits (everybody: {everybody})",
         kind="share",
+        applies=VISITORS,
     ),
     "evening_share": Feature(
         "habits",

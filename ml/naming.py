@@ -19,7 +19,7 @@ THRESHOLDS: dict[Direction, float] = {
     "low": 0.3,
     "none": 0.9,
     "some": 0.6,
-    "once": 0.6,
+    "once": 0.75,
     "repeat": 0.6,
 }
 
@@ -75,6 +75,11 @@ CATALOG = (
         (("n_orders", "repeat"), ("n_orders", "high")),
     ),
     SegmentName(
+        "Buyers",
+        "The Buyer",
+        (("n_orders", "some"), ("n_orders", "high")),
+    ),
+    SegmentName(
         "Big Spenders",
         "The Big Spender",
         (
@@ -99,6 +104,7 @@ CATALOG = (
         (
             ("add_to_carts_per_session", "some"),
             ("cart_abandonment_share", "high"),
+            ("n_orders", "low"),
         ),
     ),
     SegmentName(
@@ -128,7 +134,7 @@ CATALOG = (
     SegmentName(
         "Visitors Who Never Bought",
         "The Visitor Who Never Bought",
-        (("n_orders", "none"), ("n_orders", "low")),
+        (("n_orders", "none"),),
     ),
     SegmentName(
         "New Buyers",
@@ -138,13 +144,9 @@ CATALOG = (
     SegmentName(
         "Lapsed One-Time Buyers",
         "The Guest of Long Ago",
-        (("n_orders", "some"), ("n_orders", "once"), ("recency_days", "high")),
+        (("n_orders", "once"), ("recency_days", "high")),
     ),
-    SegmentName(
-        "One-Time Buyers",
-        "The Guest",
-        (("n_orders", "some"), ("n_orders", "once")),
-    ),
+    SegmentName("One-Time Buyers", "The Guest", (("n_orders", "once"),)),
     SegmentName(
         "Lapsed Buyers",
         "The Buyer of Old",
@@ -175,7 +177,8 @@ def name_segments(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     """Name and describe segments by what sets them apart from everybody.
 
     A name of the catalog fits a segment if all its conditions hold; how well is the
-    sum of their strengths, so that the name that says more is taken. Names are given
+    sum of their strengths, so that the name that says more is taken (`some`, which
+    says little, must hold and adds nothing). Names are given
     once each, so that the sum over segments is greatest [1]_; ties go to the name that
     stands first. A segment that no name is left for is called by its most telling
     features.
@@ -266,7 +269,9 @@ def _score_names(
             [met.get(condition, nothing) for condition in entry.conditions], axis=1
         )
         all_hold = (strengths > 0).all(axis=1)
-        scores[entry.name] = strengths.sum(axis=1).where(all_hold, 0.0).round(6)
+        counts = [direction != "some" for _, direction in entry.conditions]
+        score = strengths.loc[:, counts].sum(axis=1)
+        scores[entry.name] = score.where(all_hold, 0.0).round(6)
     return pd.DataFrame(scores)
 
 

@@ -13,6 +13,7 @@ from ml.wording import format_share, join_words
 
 TOP = 3
 TELLING_LIFT = 1.1
+TELLING_SHARE = 0.1
 # What a persona tells besides numbers: where it stands in `traits`, the columns whose
 # answers it counts, and how the most frequent ones are said.
 HABITS = (
@@ -188,7 +189,11 @@ def _narrate(
 def _tell_answers(plural: str, told: str, answers: list[dict]) -> str:
     """Say the most frequent answer, and the next one if it is telling."""
     first, *others = answers
-    telling = [other for other in others[:1] if other["lift"] >= TELLING_LIFT]
+    telling = [
+        other
+        for other in others[:1]
+        if other["lift"] >= TELLING_LIFT and other["share"] >= TELLING_SHARE
+    ]
     words = SAID_AS.get(plural, {})
     said = []
     for answer in (first, *telling):

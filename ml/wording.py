@@ -46,7 +46,7 @@ def tell_feature(name: str, here: float, everybody: float) -> str | None:
     as_much, more, less = feature.degree
     rest = f" {feature.rest}" if feature.rest else ""
     ratio = here / everybody
-    if ratio >= 1.5:
+    if 1.5 <= ratio < np.inf:
         degree = f"{format_number(ratio)} times as {as_much}{rest} as"
     else:
         degree = f"{more if ratio > 1 else less}{rest} than"

@@ -42,14 +42,14 @@ def test_averages_leave_out_whom_a_feature_has_no_meaning_for():
     features = pd.DataFrame(
         {
             "n_orders": [1] * 5 + [0] * 5 + [1] * 4 + [0] * 6,
-            "average_order_value": [10.0] * 5 + [0.0] * 5 + [99.0] * 4 + [0.0] * 6,
+            "returned_share": [0.5] * 5 + [0.0] * 5 + [0.9] * 4 + [0.0] * 6,
         }
     )
 
     averages, everybody = average_segments(features, LABELS)
 
-    assert averages.loc[0, "average_order_value"] == 10
-    assert np.isnan(averages.loc[1, "average_order_value"])  # four persons are too few
+    assert averages.loc[0, "returned_share"] == 0.5
+    assert np.isnan(averages.loc[1, "returned_share"])  # four persons are too few
     assert everybody["n_orders"] == 0.45
 
 
@@ -73,6 +73,12 @@ def test_an_average_that_one_absurd_value_turned_round_is_not_told():
         describe_segments(features, LABELS).tolist()
         == ["They are much like everybody."] * 2
     )
+
+
+def test_a_difference_of_less_than_a_tenth_is_not_told():
+    features = pd.DataFrame({"n_orders": [10] * 10 + [11] * 10})
+
+    assert describe_segments(features, LABELS)[1] == "They are much like everybody."
 
 
 def test_a_feature_that_is_zero_for_everybody_is_not_told():

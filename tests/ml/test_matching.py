@@ -20,7 +20,7 @@ def old(groups: str) -> pd.Series:
 
 
 def test_on_a_first_fit_ids_go_by_falling_value():
-    value = pd.Series({0: 5.0, 1: 50.0, 2: 5.0})
+    value = pd.Series({2: 5.0, 1: 50.0, 0: 5.0})
 
     assert match_segments(NOBODY, persons("0011222"), value) == {
         0: "segment_2",

@@ -45,7 +45,17 @@ def test_of_two_segments_that_deserve_a_name_one_gets_it():
 
     names = name_segments(features, labels)["segment_name"]
 
-    assert names.tolist() == ["One-Time Buyers", "Frequent Buyers", "Many Visits"]
+    assert names[0] == "One-Time Buyers"
+    assert sorted(names[1:]) == ["Buyers", "Frequent Buyers"]
+
+
+def test_a_segment_that_no_name_fits_is_called_by_what_is_most_telling():
+    features = pd.DataFrame({"n_wishes": [1] * 20 + [9] * 20})
+    labels = pd.Series([0] * 20 + [1] * 10 + [2] * 10)
+
+    names = name_segments(features, labels)["segment_name"]
+
+    assert names.tolist() == ["Few Wishes", "Many Wishes", "Many Wishes 2"]
 
 
 def test_order_and_numbers_of_segments_do_not_matter(simulate: Callable):
