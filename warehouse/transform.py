@@ -20,7 +20,7 @@ AFTER_SEGMENTATION = "after_segmentation"
 
 Progress = Callable[[str], None]
 
-_manifests: dict[tuple[Path, str], Any] = {}
+_parsed: list[Any] = []  # the one manifest of this process
 
 
 @dataclass(frozen=True)
@@ -108,36 +108,53 @@ def _invoke(
     variables: dict[str, Any],
     progress: Progress | None = None,
 ):
-    """Call dbt in this process; parse the project once per process and variables."""
+    """Call dbt in this process, on the project as it was parsed.
+
+    Variables are left out of the parse: they change at every run, and dbt would parse
+    everything again. None of them decides what there is to build.
+    """
     from dbt.cli.main import dbtRunner
 
     home.make_private_folders()
-    key = (home.root, json.dumps(variables, sort_keys=True))
 
     def listen(event) -> None:
         if progress and event.info.name in ("LogModelResult", "LogSeedResult"):
             progress(str(event.info.msg).strip())
 
     with _environment(home):
-        runner = dbtRunner(manifest=_manifests.get(key), callbacks=[listen])
+        parsed = _parse(home)
+        runner = dbtRunner(manifest=parsed, callbacks=[listen])
         outcome = runner.invoke(
-            [
-                *arguments,
-                *("--project-dir", str(DBT_PROJECT)),
-                *("--profiles-dir", str(DBT_PROJECT)),
-                *("--target-path", str(home.dbt / "target")),
-                *("--log-path", str(home.dbt / "logs")),
-                *("--vars", json.dumps(variables)),
-                "--quiet",
-                "--no-use-colors-file",
-            ]
+            [*arguments, "--vars", json.dumps(variables), *_places(home)]
         )
     if outcome.exception:
         raise TesseraError(f"dbt: {outcome.exception}") from outcome.exception
-    if runner.manifest is not None and arguments[0] == "build":
-        _manifests.clear()
-        _manifests[key] = runner.manifest
     return getattr(outcome.result, "results", [])
+
+
+def _parse(home: Home):
+    """Parse the project, once a process; what dbt parsed before is taken up again."""
+    from dbt.cli.main import dbtRunner
+
+    if _parsed:
+        return _parsed[0]
+    outcome = dbtRunner().invoke(["parse", *_places(home)])
+    if not outcome.success:
+        raise TesseraError(f"dbt: {outcome.exception}") from outcome.exception
+    _parsed.append(outcome.result)
+    return outcome.result
+
+
+def _places(home: Home) -> list[str]:
+    """Tell dbt where the project is, and where its artifacts and logs go."""
+    return [
+        *("--project-dir", str(DBT_PROJECT)),
+        *("--profiles-dir", str(DBT_PROJECT)),
+        *("--target-path", str(home.dbt / "target")),
+        *("--log-path", str(home.dbt / "logs")),
+        "--quiet",
+        "--no-use-colors-file",
+    ]
 
 
 @contextmanager
