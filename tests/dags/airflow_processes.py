@@ -7,7 +7,7 @@ from pathlib import Path
 DAGS = Path(__file__).parents[2] / "dags"
 
 
-def run_python(*arguments: str, environment: dict[str, str], timeout: float = 200):
+def run_python(*arguments: str, environment: dict[str, str], timeout: float = 300):
     """Run a script to its end and keep what it says."""
     return subprocess.run(
         [sys.executable, *arguments],
