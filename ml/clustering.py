@@ -33,9 +33,9 @@ class ClusterModel:
         The columns that it reads, by name, in sorted order.
     n_clusters : int
         How many clusters were chosen.
-    scores : DataFrame of shape (n_candidates, 4)
-        `n_clusters`, `silhouette` (-1 to 1), `inertia` and `smallest_share` (0 to 1)
-        of every number of clusters that was tried.
+    scores : DataFrame of shape (n_candidates, 5)
+        `n_clusters`, `silhouette` (-1 to 1), `inertia`, `smallest_share` (0 to 1) and
+        `is_large_enough` (that share) of every number of clusters that was tried.
     """
 
     pipeline: Pipeline

@@ -93,7 +93,7 @@ def _explain(matrix: pd.DataFrame, is_member: np.ndarray, seed: int) -> str:
     if is_member.sum() < FEWEST_DESCRIBED:
         return "Too few persons to be explained without telling about single ones."
     matrix = matrix.loc[:, matrix[is_member].notna().mean() >= 0.5]
-    found = _find_paths(matrix, is_member, seed)
+    found = _find_paths(matrix, is_member, seed) if matrix.shape[1] else []
     paths, fits = _keep_largest(
         [_round_path(path, matrix) for path in found], matrix, is_member
     )

@@ -83,18 +83,19 @@ def test_rules_on_orders_do_not_fit_those_who_never_ordered():
     features = frame(
         ids,
         n_orders=[1] * 20 + [0] * 10,
-        average_unit_price=[5.0] * 10 + [50.0] * 10 + [0.0] * 10,
+        days_since_last_order=[5] * 10 + [50] * 10 + [5] * 10,  # the last are imputed
     )
 
     text = explain_segments(features, ids)["segment_1"]
 
-    assert text.startswith("Price of an item at most")
+    assert rule(text) == "Days since the last order at most 16"
     assert "Right for 100%" in text
 
 
 def test_order_of_rows_and_columns_does_not_matter(
-    features: pd.DataFrame, archetype: pd.Series
+    features: pd.DataFrame, archetype: pd.Series, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr("ml.explaining.GROWN_FROM", 300)
     shuffled = features.sample(frac=1, random_state=2)[features.columns[::-1]]
 
     assert explain_segments(shuffled, archetype).equals(
@@ -125,6 +126,15 @@ def test_segments_that_nothing_tells_apart_have_no_rule():
     ids = segments(10, 10)
 
     rules = explain_segments(frame(ids, n_orders=[1] * 20), ids)
+
+    assert rules["segment_1"] == "No short rule tells this segment from the others."
+
+
+def test_features_without_plain_words_make_no_rule():
+    ids = segments(10, 10)
+    features = frame(ids, category_entropy=[0.0] * 10 + [2.0] * 10)
+
+    rules = explain_segments(features, ids)
 
     assert rules["segment_1"] == "No short rule tells this segment from the others."
 

@@ -179,4 +179,6 @@ def test_the_version_follows_the_data_and_k_and_no_order(training):
     assert model_version(shuffled, 5) == version
     assert model_version(changed, 5) != version
     assert model_version(training, 6)[3:] != version[3:]
-    assert model_version(training.rename(columns={"n_orders": "x"}), 5) != version
+    assert (
+        model_version(training.rename(columns={"n_orders": "n_orderz"}), 5) != version
+    )

@@ -29,7 +29,7 @@ def traits(features: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "main_category": ["shoes"] * 24 + ["bags"] * 6 + ["bags"] * 8 + [None] * 2,
-            "second_category": [None] * 38 + ["bags"] * 2,
+            "second_category": [None] * 39 + ["tea"],
             "main_daypart": ["evening"] * 40,
             "main_weekday_type": ["weekend"] * 20 + ["weekday"] * 20,
             "main_channel": ["paid_search"] * 40,
@@ -50,12 +50,32 @@ def test_a_persona_says_who_what_when_and_where(features, traits, segment_ids):
         "Frequent Buyers: 10 persons, 25% of everybody. "
         "They order 2.7 times as often as everybody (6 against 2.2 orders) and spend "
         "3.9 times as much as everybody (1,234.50 against 316.12). "
-        "They mostly go for bags (100%, everybody: 40%). "
+        "They mostly go for bags (89%, everybody: 36%). "
         "They mostly come in the evening (100%, everybody: 100%), "
         "on weekdays (100%, everybody: 50%). "
         "They mostly reach us through paid search (100%, everybody: 100%), "
         "on a mobile (60%, everybody: 90%)."
     )
+
+
+def test_a_second_answer_is_told_only_if_it_is_telling(features, traits, segment_ids):
+    personas = describe_personas(features, traits, segment_ids, NAMES)
+    assert "on weekends (67%, everybody: 50%)." in personas["narrative"][0]
+
+    traits["main_weekday_type"] = ["weekend"] * 18 + ["weekday"] * 12 + ["weekend"] * 10
+    personas = describe_personas(features, traits, segment_ids, NAMES)
+    assert personas["narrative"][0].count("on weekdays (40%, everybody: 30%)") == 1
+
+
+def test_a_rare_answer_is_not_told_however_telling_it_is():
+    features = pd.DataFrame({"n_orders": [1] * 100 + [9] * 20})
+    traits = pd.DataFrame({"main_country": ["DE"] * 94 + ["FR"] * 6 + ["DE"] * 20})
+    segment_ids = pd.Series(["segment_1"] * 100 + ["segment_2"] * 20)
+
+    personas = describe_personas(features, traits, segment_ids, NAMES)
+
+    assert "from FR" not in personas["narrative"][0]
+    assert '"FR"' in personas["traits"][0]
 
 
 def test_traits_are_json_with_shares_against_everybody(features, traits, segment_ids):
@@ -69,8 +89,8 @@ def test_traits_are_json_with_shares_against_everybody(features, traits, segment
         "ratio": 0.444444,
     }
     assert told["buys"]["categories"] == [
-        {"name": "shoes", "share": 0.8, "everybody": 0.6, "lift": 1.33333},
-        {"name": "bags", "share": 0.2, "everybody": 0.4, "lift": 0.5},
+        {"name": "shoes", "share": 0.8, "everybody": 0.615385, "lift": 1.3},
+        {"name": "bags", "share": 0.2, "everybody": 0.358974, "lift": 0.557143},
     ]
     assert "countries" not in told["where"]
     assert personas["traits"][0] == json.dumps(told, sort_keys=True)
