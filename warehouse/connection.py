@@ -31,9 +31,9 @@ def open_work(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def work_config(home: Home) -> dict[str, str]:
+def work_config(home: Home) -> dict[str, str | float | list[str]]:
     """DuckDB's settings for the private warehouse; the same for us and for dbt."""
-    config = {
+    config: dict[str, str | float | list[str]] = {
         "temp_directory": str(home.spill),
         "autoinstall_known_extensions": "false",
         "allow_community_extensions": "false",

@@ -160,6 +160,7 @@ def _insert_rows(
         _hashed_text(column)
         for column in (*columns, "attributes")
         if column == "attributes" or _FIELDS.get(column, column) in source.columns
+        if column != "received_at"  # when a copy came, not what it says
     )
     written = ", ".join(_namespaced(name, source.namespace) for name in columns)
     ((n_rows,),) = connection.execute(

@@ -14,7 +14,7 @@ _LINEAGE = {
     "load_id": "INTEGER NOT NULL",
     "source": "VARCHAR NOT NULL",
     "namespace": "VARCHAR NOT NULL",  # '' where ids are shared
-    "content_hash": "VARCHAR NOT NULL",  # md5 of mapped fields and attributes
+    "content_hash": "VARCHAR NOT NULL",  # md5 of what it says, not when it came
 }
 
 MONEY = "DECIMAL(18, 4)"

@@ -213,14 +213,14 @@ def _train(
 def _free_names(wanted: pd.Series, taken: set[str]) -> dict[int, str]:
     """Give new segments the names they want, numbered where one is taken."""
     given: dict[int, str] = {}
-    for label, name in wanted.items():
+    for label, name in zip(wanted.index, wanted, strict=True):
         number = 2
         free = name
         while free in taken:
             free = f"{name} {number}"
             number += 1
         taken = taken | {free}
-        given[label] = free
+        given[int(label)] = free
     return given
 
 

@@ -153,12 +153,13 @@ def build(
         )
         fault_point("build")
         with open_work(home) as connection:
-            ledger.record_stage(connection, run.run_id, "build", watch(), built.n_rows)
+            n_rows = ledger.count_rows(connection, "marts")
+            ledger.record_stage(connection, run.run_id, "build", watch(), n_rows)
             checks.record_warnings(connection, run.run_id, "build", built.warnings)
         return StageResult(
             stage="build",
             seconds=watch(),
-            n_rows=built.n_rows,
+            n_rows=n_rows,
             changed=True,
             message=f"{built.n_models} models built, {built.n_tests} tests passed, "
             f"as of {as_of:%Y-%m-%d %H:%M}",

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from warehouse.connection import open_work
 from warehouse.errors import TesseraError
 from warehouse.home import Home
 from warehouse.ledger import PROJECT
@@ -29,7 +30,6 @@ class BuildResult:
 
     n_models: int
     n_tests: int
-    n_rows: int
     warnings: list[str]
 
 
@@ -44,7 +44,7 @@ def build_models(
 ) -> BuildResult:
     """Build and test the models of a selector on the private warehouse of `home`.
 
-    Nobody else in this process may have the warehouse open. Unit tests are left to the
+    Unit tests are left to the
     project's test suite: they say nothing about the data.
 
     Raises
@@ -53,7 +53,7 @@ def build_models(
         If a model or a test fails; the message names each and what dbt says of it.
     """
     arguments = ["build", "--selector", selector]
-    arguments += ["--exclude-resource-type", "unit_test"]
+    arguments += ["--exclude-resource-type", "unit_test", "--no-write-json"]
     if full_refresh:
         arguments.append("--full-refresh")
     results = _invoke(home, arguments, dbt_variables(home, as_of, run_id), progress)
@@ -68,10 +68,6 @@ def build_models(
     return BuildResult(
         n_models=len(models),
         n_tests=sum(result.node.resource_type == "test" for result in results),
-        n_rows=sum(
-            max(result.adapter_response.get("rows_affected") or 0, 0)
-            for result in models
-        ),
         warnings=[_in_words(result) for result in results if result.status == "warn"],
     )
 
@@ -121,7 +117,8 @@ def _invoke(
         if progress and event.info.name in ("LogModelResult", "LogSeedResult"):
             progress(str(event.info.msg).strip())
 
-    with _environment(home):
+    # dbt opens the file for every node; while we have it open, that costs nothing.
+    with _environment(home), open_work(home):
         parsed = _parse(home)
         runner = dbtRunner(manifest=parsed, callbacks=[listen])
         outcome = runner.invoke(
@@ -138,7 +135,7 @@ def _parse(home: Home):
 
     if _parsed:
         return _parsed[0]
-    outcome = dbtRunner().invoke(["parse", *_places(home)])
+    outcome = dbtRunner().invoke(["parse", "--no-write-json", *_places(home)])
     if not outcome.success:
         raise TesseraError(f"dbt: {outcome.exception}") from outcome.exception
     _parsed.append(outcome.result)

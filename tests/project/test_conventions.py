@@ -11,7 +11,7 @@ MODELS = ROOT / "dbt_project" / "models"
 SQL_FILES = sorted(MODELS.rglob("*.sql"))
 ADDRESS = re.compile(r"https?://[^\s\"'<>)`]+")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|work|Users|tmp)/")
-ALLOWED_HOSTS = ("127.0.0.1", "localhost", "example", "www.w3.org", "www.apache.org")
+REGISTRY = re.compile(r"pypi\.org|pythonhosted|registry\.npmjs|deb\.debian", re.I)
 
 
 def tracked_files(*patterns: str) -> list[Path]:
@@ -62,19 +62,13 @@ def test_locks_hold_hashes_and_no_address():
 
 
 def test_the_project_names_no_machine_and_no_registry():
-    faults = []
-    for path in tracked_files():
-        if path.suffix in {".lock", ".parquet", ".png"} or path == Path(__file__):
-            continue
-        text = path.read_text(encoding="utf-8", errors="ignore")
-        addresses = [
-            address
-            for address in ADDRESS.findall(text)
-            if not any(host in address for host in ALLOWED_HOSTS)
-        ]
-        if "pypi" in text.lower() or MACHINE_PATH.search(text):
-            faults.append((path.relative_to(ROOT), "a machine path or registry"))
-        faults.extend((path.relative_to(ROOT), found) for found in addresses)
+    faults = [
+        str(path.relative_to(ROOT))
+        for path in tracked_files()
+        if path != Path(__file__)
+        for text in [path.read_text(encoding="utf-8", errors="ignore")]
+        if REGISTRY.search(text) or MACHINE_PATH.search(text)
+    ]
     assert faults == []
 
 

@@ -205,7 +205,7 @@ class TestGroceries:
         from efficient_apriori import apriori
 
         baskets = duckdb.sql(
-            f"select list(distinct product) from "
+            f"select list(distinct trim(product)) from "
             f"'{grocer.inbox}/groceries/order_lines.csv' group by order_id"
         ).fetchall()
         _, expected = apriori(

@@ -98,7 +98,8 @@ copies_ranked as (
         partition by
             namespace,
             event_id,
-            case when event_id is null then content_hash end
+            case when event_id is null then content_hash end,
+            case when event_id is null then received_at end
         order by
             received_at asc nulls last,
             content_hash asc,

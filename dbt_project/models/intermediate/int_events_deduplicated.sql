@@ -40,8 +40,10 @@ user_agents_read as (
         kept.event_key,
         case
             when kept.event_id is not null then kept.event_id
-            when kept.namespace = '' then kept.content_hash
-            else kept.namespace || ':' || kept.content_hash
+            else
+                case when kept.namespace <> '' then kept.namespace || ':' else '' end
+                || kept.content_hash
+                || coalesce('-' || cast(kept.received_at as string), '')
         end as event_id,
         kept.user_id,
         kept.anonymous_id,

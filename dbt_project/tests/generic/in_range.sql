@@ -1,5 +1,6 @@
 {# Rows in which a number is below `least` or above `greatest`; both may be left out. #}
 {% test in_range(model, column_name, least=none, greatest=none) %}
+    
 
 select {{ column_name }} from {{ model }}
 
