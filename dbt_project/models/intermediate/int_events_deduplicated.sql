@@ -38,13 +38,12 @@ user_agents_read as (
     select
         -- ids
         kept.event_key,
-        case
-            when kept.event_id is not null then kept.event_id
-            else
-                case when kept.namespace <> '' then kept.namespace || ':' else '' end
-                || kept.content_hash
-                || coalesce('-' || cast(kept.received_at as string), '')
-        end as event_id,
+        coalesce(
+            kept.event_id,
+            case when kept.namespace <> '' then kept.namespace || ':' else '' end
+            || kept.content_hash
+            || coalesce('-' || cast(kept.received_at as string), '')
+        ) as event_id,
         kept.user_id,
         kept.anonymous_id,
         kept.order_id,

@@ -1,12 +1,10 @@
 {# Rows in which a number is below `least` or above `greatest`; both may be left out. #}
-{% test in_range(model, column_name, least=none, greatest=none) %}
-    
+{% test in_range(model, column_name, least='null', greatest='null') %}
 
 select {{ column_name }} from {{ model }}
 
 where
-    false
-    {% if least is not none %} or {{ column_name }} < {{ least }} {% endif %}
-    {% if greatest is not none %} or {{ column_name }} > {{ greatest }} {% endif %}
+    {{ column_name }} < {{ least }}
+    or {{ column_name }} > {{ greatest }}
 
 {% endtest %}
