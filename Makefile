@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TESSERA_HOME ?= data
 WORKERS ?= 2
+USERS ?= 1500
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-long check lint format docs lock clean
+.PHONY: help run up test test-long check lint format bench docs lock hooks clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## */\t/' | expand -t 12
@@ -33,6 +34,9 @@ format: $(READY)  ## let the formatters write
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix -q dbt_project/models dbt_project/tests
 
+bench: $(READY)  ## time every stage on a sample of USERS users
+	@$(BIN)/python tests/benchmarks/bench.py --users $(USERS)
+
 docs: $(READY)  ## dbt docs as one page, in published/docs of the home
 	@$(BIN)/tessera docs --home "$(TESSERA_HOME)"
 
@@ -40,6 +44,9 @@ lock: $(READY)  ## resolve the locks again, without any address in them
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header --upgrade -q -o requirements.lock
+
+hooks: $(READY)  ## run the linters before each commit
+	@$(BIN)/prek install
 
 clean:  ## the environment and caches; never data
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
