@@ -6,6 +6,10 @@ READY := $(VENV)/.ready
 TESSERA_HOME ?= data
 WORKERS ?= 2
 USERS ?= 1500
+PORT ?= 8080
+
+# Imports of large libraries cost seconds when their bytecode is not kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run up test test-long check lint format bench docs lock hooks clean
@@ -17,7 +21,7 @@ run: $(READY)  ## from the inbox (the sample, if it is empty) to published segme
 	@$(BIN)/python dags/run_once.py --home "$(TESSERA_HOME)"
 
 up: $(READY)  ## Airflow with its scheduler and pages on 127.0.0.1
-	@$(BIN)/python dags/up.py --home "$(TESSERA_HOME)"
+	@$(BIN)/python dags/up.py --home "$(TESSERA_HOME)" --port $(PORT)
 
 test: $(READY)  ## the whole test suite
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not long"
@@ -64,7 +68,7 @@ $(READY): requirements.lock bootstrap.lock pyproject.toml
 	@$(BIN)/python -m pip install -q --disable-pip-version-check \
 		--require-hashes -r bootstrap.lock
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync -q --require-hashes \
-		bootstrap.lock requirements.lock
+		--compile-bytecode bootstrap.lock requirements.lock
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install -q --no-deps \
 		--no-build-isolation --editable .
 	@touch $(READY)
