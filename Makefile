@@ -24,7 +24,7 @@ up: $(READY)  ## Airflow with its scheduler and pages on 127.0.0.1
 	@$(BIN)/python dags/up.py --home "$(TESSERA_HOME)" --port $(PORT)
 
 test: $(READY)  ## the whole test suite
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not long"
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: $(READY)  ## what takes too long for every change
 	@$(BIN)/pytest -m long

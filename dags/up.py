@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -93,7 +93,7 @@ def serve(home: Home, port: int) -> None:
 
 
 @contextmanager
-def _running(command: list[str], log: Path) -> Iterator[subprocess.Popen]:
+def _running(command: list[str], log: Path) -> Generator[subprocess.Popen]:
     """Run one of Airflow's commands; at the end stop it and all that it started."""
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -198,7 +198,7 @@ def _create_database(log: Path) -> None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[TextIO]:
+def _alone(path: Path) -> Generator[TextIO]:
     """Let one Airflow run on a home at a time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:

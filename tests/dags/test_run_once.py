@@ -3,12 +3,9 @@
 from pathlib import Path
 
 import duckdb
-import pytest
 from airflow_processes import DAGS, run_python
 
 from warehouse.home import Home, writer_lock
-
-pytestmark = pytest.mark.xdist_group("airflow")
 
 
 def run_once(home: Path, environment: dict[str, str]):

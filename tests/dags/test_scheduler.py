@@ -17,8 +17,6 @@ import psutil
 import pytest
 from airflow_processes import DAGS, run_python
 
-pytestmark = pytest.mark.xdist_group("airflow")
-
 DAG_IDS = ["load_events", "refresh_segments", "train_segments"]
 
 

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from running import REFERENCE_DATA, write_sample
+from running import REFERENCE_DATA, without_docs, write_sample
 
 from warehouse import stages
 from warehouse.home import Home
@@ -21,6 +21,7 @@ def make_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Home]:
             if not (REFERENCE_DATA / folder).is_dir():
                 pytest.skip(f"the reference data set {folder} is not here")
             shutil.copytree(REFERENCE_DATA / folder, home.inbox / folder)
+        without_docs(home)
         if settings:
             (home.root / "settings.yml").write_text(settings)
         return home
@@ -42,5 +43,6 @@ def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home that has published a small sample."""
     home = Home.at(tmp_path_factory.mktemp("small_sample"))
     write_sample(home.root, n_users=150)
+    without_docs(home)
     stages.run(home)
     return home

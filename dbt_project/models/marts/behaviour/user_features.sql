@@ -94,7 +94,7 @@ categories_summed as (
     select
         user_id,
         count(*) as n_categories,
-        greatest(-sum(part * ln(part)) / ln(2), 0) as category_entropy
+        greatest(round(-sum(part * ln(part)) / ln(2), 9), 0) as category_entropy
 
     from categories_shared
 

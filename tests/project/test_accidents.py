@@ -1,0 +1,178 @@
+"""Whatever disturbs a run, readers see what they should and tables stay the same."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from running import fingerprints, query, run_tessera, without_docs, write_sample
+
+from warehouse import snapshots, stages
+from warehouse.connection import open_snapshot
+from warehouse.home import Home, writer_lock
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_running_again_changes_nothing(small_sample: Home):
+    before = sha256(small_sample.current), os.readlink(small_sample.current)
+
+    results = stages.run(small_sample)
+
+    assert [result.stage for result in results] == ["load"]
+    assert not results[0].changed
+    assert (sha256(small_sample.current), os.readlink(small_sample.current)) == before
+    assert snapshots.versions(small_sample) == [1]
+
+
+def test_an_analyst_reads_on_while_a_run_publishes(small_sample: Home):
+    finished = threading.Event()
+    seen: list[tuple] = []
+    faults: list[Exception] = []
+    question = (
+        "select (select count(*) from marts.users), "
+        "(select count(*) from segments.user_segments), "
+        "(select max(snapshot_version) from ops.runs)"
+    )
+
+    def read_on() -> None:
+        while not finished.is_set():
+            try:
+                seen.extend(query(small_sample, question))
+            except Exception as error:
+                faults.append(error)
+
+    with open_snapshot(small_sample.current) as early_reader:
+        before = early_reader.execute(question).fetchall()
+        reader = threading.Thread(target=read_on)
+        reader.start()
+        stages.run(small_sample, full_refresh=True)
+        finished.set()
+        reader.join()
+        after = query(small_sample, question)
+        assert early_reader.execute(question).fetchall() == before
+
+    assert faults == []
+    assert after[0][2] == before[0][2] + 1
+    assert set(seen) <= {before[0], after[0]}
+    assert seen[0] == before[0]
+
+
+def test_permuting_the_files_changes_nothing(small_sample: Home, tmp_path: Path):
+    home = Home.at(tmp_path)
+    for index, dump in enumerate(sorted(small_sample.inbox.rglob("*"), reverse=True)):
+        target = home.inbox / dump.relative_to(small_sample.inbox)
+        if dump.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        elif dump.name == "source.yml":
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(dump, target)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(dump, target.with_name(f"{index:03d}-{dump.name}"))
+
+    shutil.copytree(small_sample.secrets, home.secrets)
+    without_docs(home)
+
+    stages.run(home)
+
+    assert fingerprints(home) == fingerprints(small_sample)
+
+
+def test_a_run_that_is_killed_at_every_stage_ends_in_the_same_tables(
+    small_sample: Home, tmp_path: Path
+):
+    home = Home.at(tmp_path)
+    write_sample(home.root, n_users=150)
+
+    shutil.copytree(small_sample.secrets, home.secrets)
+    without_docs(home)
+
+    for stage, number in (("load", 5), ("build", 2), ("segment", 3), ("publish", 9)):
+        killed = run_tessera(home, stage, TESSERA_FAULT=f"{stage}:{number}")
+        assert killed.returncode == 137, killed.stderr
+        assert not home.current.exists()
+        getattr(stages, stage)(home)
+
+    assert fingerprints(home) == fingerprints(small_sample)
+    assert snapshots.versions(home) == [1]
+
+
+def test_a_lost_working_file_loses_nothing_that_was_published(
+    small_sample: Home, tmp_path: Path
+):
+    home = Home.at(tmp_path / "copy")
+    shutil.copytree(small_sample.root, home.root, symlinks=True)
+    home.work_database.unlink()
+
+    stages.run(home, full_refresh=True)
+
+    last_version = snapshots.current_version(small_sample)
+    assert last_version is not None
+    assert snapshots.current_version(home) == last_version + 1
+    assert fingerprints(home) == fingerprints(small_sample)
+
+
+def test_a_busy_warehouse_is_told_with_the_pid(small_sample: Home):
+    with writer_lock(small_sample):
+        outcome = run_tessera(small_sample, "load")
+
+    assert outcome.returncode == 3
+    assert str(os.getpid()) in outcome.stderr
+
+
+def test_a_failed_stage_leaves_the_last_good_snapshot(
+    small_sample: Home, tmp_path: Path
+):
+    home = Home.at(tmp_path / "copy")
+    shutil.copytree(small_sample.root, home.root, symlinks=True)
+    before = sha256(home.current)
+    (home.inbox / "web" / "source.yml").write_text("adapter: nonsense\n")
+
+    outcome = run_tessera(home, "run", "--json")
+
+    assert outcome.returncode == 2
+    assert "web" in json.loads(outcome.stdout)["error"]
+    assert sha256(home.current) == before
+
+
+@pytest.mark.long
+def test_killing_at_every_fault_point_ends_in_the_same_tables(
+    small_sample: Home, tmp_path: Path
+):
+    expected = fingerprints(small_sample)
+    for stage in ("load", "build", "segment", "publish"):
+        for number in range(1, 200):
+            home = Home.at(tmp_path / f"{stage}-{number}")
+            write_sample(home.root, n_users=150)
+            shutil.copytree(small_sample.secrets, home.secrets)
+            killed = run_tessera(home, "run", TESSERA_FAULT=f"{stage}:{number}")
+            if killed.returncode == 0:
+                break
+            assert killed.returncode == 137, killed.stderr
+            if home.current.exists():
+                query(home, "from marts.users limit 1")
+            finished = run_tessera(home, "run")
+            assert finished.returncode == 0, finished.stderr
+            assert fingerprints(home) == expected
+            shutil.rmtree(home.root)
+
+
+def test_the_command_line_explains_itself():
+    outcome = subprocess.run(
+        [sys.executable, "-m", "warehouse.cli", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert outcome.returncode == 0
+    for command in ("run", "load", "build", "segment", "publish", "status", "rollback"):
+        assert command in outcome.stdout

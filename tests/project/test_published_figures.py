@@ -1,0 +1,108 @@
+"""Segments by RFM and rules of products are those that others published."""
+
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from running import query
+
+from warehouse import stages
+from warehouse.connection import open_snapshot
+from warehouse.home import Home
+
+RFM_SEGMENTS = {
+    "Champions": (35, 316, 31646),
+    "Potential Loyalist": (342, 2211, 204856),
+    "Loyal Customers": (170, 799, 76562),
+    "Promising": (9, 28, 4249),
+    "New Customers": (104, 329, 28837),
+    "Can't Lose Them": (47, 274, 32446),
+    "At Risk": (28, 216, 22227),
+    "Need Attention": (10, 57, 4562),
+    "About To Sleep": (102, 283, 23449),
+    "Lost": (148, 393, 35324),
+}
+
+
+@pytest.fixture(scope="module")
+def customers(make_home) -> Home:
+    home = make_home(
+        "customers", "rfm_orders", settings="rfm_binning: quantile_plus_one\n"
+    )
+    stages.run(home, as_of=datetime(2006, 12, 31))
+    return home
+
+
+def test_the_ten_segments_have_their_thirty_numbers(customers: Home):
+    rows = query(
+        customers,
+        "select rfm_segment, count(*), sum(frequency), sum(monetary_value) "
+        "from marts.user_rfm group by rfm_segment",
+    )
+    assert {name: tuple(map(int, numbers)) for name, *numbers in rows} == (RFM_SEGMENTS)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "score"),
+    [
+        ("Abbey O'Reilly", "343"),
+        ("Add Senger", "412"),
+        ("Aden Lesch", "323"),
+        ("Aden Murphy", "544"),
+        ("Admiral Senger", "433"),
+    ],
+)
+def test_single_scores(customers: Home, user_id: str, score: str):
+    with open_snapshot(customers.current) as connection:
+        found = connection.execute(
+            "select rfm_score from marts.user_rfm where user_id = ?", [user_id]
+        ).fetchall()
+    assert found == [(score,)]
+
+
+@pytest.fixture(scope="module")
+def grocer(make_home) -> Home:
+    home = make_home(
+        "grocer",
+        "groceries",
+        settings="rules_min_support: 0.006\nrules_min_confidence: 0.25\n",
+    )
+    stages.run(home)
+    return home
+
+
+def test_the_rules_of_two_products_are_those_of_another_implementation(grocer: Home):
+    from efficient_apriori import apriori
+
+    baskets = duckdb.sql(
+        f"select list(distinct trim(product)) from "
+        f"'{grocer.inbox}/groceries/order_lines.csv' group by order_id"
+    ).fetchall()
+    _, expected = apriori(
+        [tuple(products) for (products,) in baskets],
+        min_support=0.006,
+        min_confidence=0.25,
+        max_length=2,
+    )
+    rows = query(
+        grocer,
+        "select antecedent, consequent, support, confidence, lift "
+        "from marts.association_rules",
+    )
+    found = {(tuple(left), right): measures for left, right, *measures in rows}
+
+    assert len(found) == 150
+    assert found.keys() == {(rule.lhs, rule.rhs[0]) for rule in expected}
+    for rule in expected:
+        measures = found[rule.lhs, rule.rhs[0]]
+        assert measures == pytest.approx([rule.support, rule.confidence, rule.lift])
+
+
+def test_nobody_is_segmented_and_all_else_is_published(grocer: Home):
+    assert query(grocer, "select count(*) from segments.user_segments") == [(0,)]
+    assert query(grocer, "select count(*), sum(n_lines) from marts.orders") == [
+        (9835, 43367)
+    ]
+    report = Path(grocer.published / "report" / "index.html").read_text()
+    assert "too few persons" in report
