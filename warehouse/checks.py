@@ -1,5 +1,6 @@
 """The gates between a finished build and its readers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
@@ -24,28 +25,46 @@ class Check:
         return "passed" if self.value <= self.limit_value else "failed"
 
 
-def run_gates(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[Check]:
-    """Measure every gate on the private warehouse and record it in `ledger.checks`.
+def check_build(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Measure whether a build has lost anything of what it was made of.
+
+    To be called when it ends, before more is loaded: staging looks at what is there.
+
+    Raises
+    ------
+    TesseraError
+        If it has; the current snapshot then stays.
+    """
+    _pass(connection, run_id, [_events_reconciled, _orders_reconciled])
+
+
+def check_publication(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Measure the gates of what is about to be published, and record them.
 
     Raises
     ------
     TesseraError
         If a gate of severity `error` fails; the current snapshot then stays.
     """
-    gates = [
-        _rows_reconciled(connection),
-        _events_reconciled(connection),
-        _orders_reconciled(connection),
-        _persons_segmented(connection),
-    ]
-    _record(connection, run_id, gates)
+    _pass(connection, run_id, [_rows_reconciled, _persons_segmented])
+
+
+def _pass(
+    connection: duckdb.DuckDBPyConnection,
+    run_id: str,
+    gates: list[Callable[[duckdb.DuckDBPyConnection], Check]],
+) -> None:
+    """Measure and record gates; fail if one of severity `error` does."""
+    measured = [gate(connection) for gate in gates]
+    _record(connection, run_id, measured)
     failed = [
-        gate for gate in gates if gate.verdict == "failed" and gate.severity == "error"
+        check
+        for check in measured
+        if check.verdict == "failed" and check.severity == "error"
     ]
     if failed:
-        told = "; ".join(f"{gate.check_name}: {gate.explanation}" for gate in failed)
+        told = "; ".join(f"{check.check_name}: {check.explanation}" for check in failed)
         raise TesseraError(f"not published, the last good snapshot stands: {told}")
-    return gates
 
 
 def record_warnings(

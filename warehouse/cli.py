@@ -170,12 +170,13 @@ def status(home: Home, *, as_json: bool):
 @_at_home
 def rollback(home: Home, *, as_json: bool, version: int | None):
     """Point `current` at an earlier good snapshot (by default, the one before)."""
-    from warehouse import snapshots
-    from warehouse.home import writer_lock
+    from warehouse import stages
 
-    with writer_lock(home):
-        chosen = snapshots.roll_back(home, version)
-    console.print(f"current is now snapshot {chosen}")
+    chosen = stages.roll_back(home, version)
+    console.print(
+        f"current is now snapshot {chosen}; the next run that finds anything new "
+        "publishes again"
+    )
     return {"snapshot_version": chosen} if as_json else None
 
 

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import psutil
 
+from warehouse.errors import WarehouseBusyError
 from warehouse.home import Home
 
 
@@ -22,7 +24,14 @@ def open_work(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
         If another process has the file open.
     """
     home.make_private_folders()
-    connection = duckdb.connect(str(home.work_database), config=work_config(home))
+    try:
+        connection = duckdb.connect(str(home.work_database), config=work_config(home))
+    except duckdb.IOException as error:
+        if "lock" not in str(error):
+            raise
+        raise WarehouseBusyError(
+            f"{home.work_database} is open elsewhere; close it and run again: {error}"
+        ) from error
     try:
         home.work_database.chmod(0o600)
         connection.execute("set TimeZone = 'UTC'")
@@ -37,12 +46,20 @@ def work_config(home: Home) -> dict[str, str | float | list[str]]:
         "temp_directory": str(home.spill),
         "autoinstall_known_extensions": "false",
         "allow_community_extensions": "false",
+        "memory_limit": memory_limit(home),
     }
-    if home.settings.memory_limit:
-        config["memory_limit"] = home.settings.memory_limit
     if home.settings.threads:
         config["threads"] = str(home.settings.threads)
     return config
+
+
+def memory_limit(home: Home) -> str:
+    """Tell how much memory DuckDB may take; a share is one of the machine's memory."""
+    limit = home.settings.memory_limit
+    if not limit.endswith("%"):
+        return limit
+    share = float(limit.removesuffix("%")) / 100
+    return f"{share * psutil.virtual_memory().total / 2**20:.0f}MiB"
 
 
 @contextmanager

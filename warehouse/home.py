@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Settings(BaseModel):
     rules_min_confidence: float = Field(0.2, ge=0, le=1)
     rules_max_items: Literal[2] = 2
     keep_snapshots: int = Field(7, ge=1)
-    memory_limit: str | None = Field(None, pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")
+    memory_limit: str = Field("75%", pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")
     threads: int | None = Field(None, ge=1)
 
 
@@ -156,6 +157,8 @@ def parse_config(model: type[Model], content: dict, path: Path) -> Model:
 
 _held: dict[Path, int] = {}
 
+SECONDS_OF_PATIENCE = 2  # a look at the status takes the lock for a moment, too
+
 
 @contextmanager
 def writer_lock(home: Home) -> Generator[None]:
@@ -181,7 +184,7 @@ def writer_lock(home: Home) -> Generator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except BlockingIOError:
             holder = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
             raise WarehouseBusyError(
@@ -198,6 +201,20 @@ def writer_lock(home: Home) -> Generator[None]:
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Take the lock; give up after a moment."""
+    give_up_at = time.monotonic() + SECONDS_OF_PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def lock_holder(home: Home) -> int | None:

@@ -106,6 +106,8 @@ def record_stage(
 
 def close_run(connection: duckdb.DuckDBPyConnection, published: Run) -> None:
     """Take over from the attached current snapshot that its run ended well."""
+    connection.execute("begin")
+    forget_stages(connection, published.run_id, ["publish"])
     connection.execute(
         "insert into ledger.run_stages by name "
         "from current_snapshot.ops.run_stages where run_id = ? and stage = 'publish'",
@@ -117,6 +119,7 @@ def close_run(connection: duckdb.DuckDBPyConnection, published: Run) -> None:
         status="published",
         finished_at=published.finished_at,
     )
+    connection.execute("commit")
 
 
 def stages_done(connection: duckdb.DuckDBPyConnection, run_id: str) -> set[str]:
@@ -174,7 +177,7 @@ def midnight_after_last_event(connection: duckdb.DuckDBPyConnection) -> datetime
             for kind, column in times.items()
         ]
         if any(found):
-            last = max(filter(None, found))
+            last = min(max(filter(None, found)), datetime(9999, 12, 30))
             return datetime(last.year, last.month, last.day) + timedelta(days=1)
     return EPOCH
 

@@ -162,6 +162,21 @@ def published_tables(
     ).fetchall()
 
 
+def drop_stale_tables(
+    connection: duckdb.DuckDBPyConnection, known: set[tuple[str, str]]
+) -> None:
+    """Drop what stands in a published schema and is no model any more."""
+    rows = connection.execute(
+        "select table_schema, table_name, table_type from information_schema.tables "
+        "where table_catalog = 'work' and list_contains(?, table_schema)",
+        [list(PUBLISHED_SCHEMAS)],
+    ).fetchall()
+    for schema, table, kind in rows:
+        if (schema, table) not in known:
+            word = "view" if kind == "VIEW" else "table"
+            connection.execute(f'drop {word} {schema}."{table}"')
+
+
 def write_parquet(snapshot: Path, home: Home, version: int) -> Path:
     """Export every table of a snapshot to a folder of its own, named when complete."""
     folder = home.published / "parquet" / f"{version:06d}"

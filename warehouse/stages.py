@@ -16,7 +16,6 @@ import duckdb
 from warehouse import (
     checks,
     ledger,
-    report,
     segmentation,
     snapshots,
     transform,
@@ -26,13 +25,13 @@ from warehouse.errors import TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home, writer_lock
 from warehouse.load import load_inbox
-from warehouse.raw_tables import create_tables
-
-Progress = Callable[[str], None]
-
-
-def _silent(_message: str) -> None:
-    """Report progress to nobody."""
+from warehouse.publication import (
+    Progress,
+    forget_old_docs,
+    prepared,
+    settle_published,
+    silent,
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def utc_now() -> datetime:
 
 
 def load(
-    home: Home, *, as_of: datetime | None = None, progress: Progress = _silent
+    home: Home, *, as_of: datetime | None = None, progress: Progress = silent
 ) -> StageResult:
     """Load what is new in the inbox.
 
@@ -77,7 +76,7 @@ def load(
     if not home.inbox.is_dir():
         home.inbox.mkdir(parents=True)
     with _stage(home) as watch:
-        with _prepared(home) as connection:
+        with prepared(home) as connection:
             ((load_id,),) = connection.execute(
                 "select coalesce(max(load_id), 0) + 1 from ledger.files"
             ).fetchall()
@@ -111,7 +110,7 @@ def build(
     *,
     as_of: datetime | None = None,
     full_refresh: bool = False,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> StageResult:
     """Build and test every model up to the features, as of a moment.
 
@@ -130,7 +129,7 @@ def build(
         If a model or a test fails.
     """
     with _stage(home) as watch:
-        with _prepared(home) as connection:
+        with prepared(home) as connection:
             run = ledger.open_run(connection, utc_now())
             as_of = as_of or ledger.midnight_after_last_event(connection)
             ledger.update_run(
@@ -156,6 +155,7 @@ def build(
             n_rows = ledger.count_rows(connection, "marts")
             ledger.record_stage(connection, run.run_id, "build", watch(), n_rows)
             checks.record_warnings(connection, run.run_id, "build", built.warnings)
+            checks.check_build(connection, run.run_id)
         return StageResult(
             stage="build",
             seconds=watch(),
@@ -168,7 +168,7 @@ def build(
 
 
 def segment(
-    home: Home, *, train: bool = False, progress: Progress = _silent
+    home: Home, *, train: bool = False, progress: Progress = silent
 ) -> StageResult:
     """Assign every person to a segment, describe segments and personas.
 
@@ -184,7 +184,7 @@ def segment(
         If nothing is built yet, or a model or test of the segments fails.
     """
     with _stage(home) as watch:
-        with _prepared(home) as connection:
+        with prepared(home) as connection:
             run = _run_with_build(connection)
             ledger.forget_stages(connection, run.run_id, ["segment", "publish"])
             snapshots.remember_previous(connection, home)
@@ -215,7 +215,7 @@ def segment(
         )
 
 
-def publish(home: Home, *, progress: Progress = _silent) -> StageResult:
+def publish(home: Home, *, progress: Progress = silent) -> StageResult:
     """Check the finished build and let readers see it.
 
     Raises
@@ -224,8 +224,18 @@ def publish(home: Home, *, progress: Progress = _silent) -> StageResult:
         If there is no finished build, or a gate fails; the current snapshot stays.
     """
     with _stage(home) as watch:
-        with _prepared(home) as connection:
+        with prepared(home) as connection:
             run = ledger.last_run(connection)
+            version = snapshots.current_version(home)
+            if run and run.status == "published" and run.snapshot_version == version:
+                return StageResult(
+                    stage="publish",
+                    seconds=watch(),
+                    n_rows=0,
+                    changed=False,
+                    message=f"snapshot {version} is published already",
+                    as_of=run.as_of,
+                )
             if (
                 run is None
                 or run.status == "published"
@@ -234,7 +244,8 @@ def publish(home: Home, *, progress: Progress = _silent) -> StageResult:
                 raise TesseraError(
                     "nothing to publish: run `tessera build`, then `tessera segment`"
                 )
-            checks.run_gates(connection, run.run_id)
+            checks.check_publication(connection, run.run_id)
+            snapshots.drop_stale_tables(connection, transform.published_models())
             fault_point("publish")
             version = _next_version(home, run)
             ledger.update_run(connection, run.run_id, snapshot_version=version)
@@ -249,10 +260,11 @@ def publish(home: Home, *, progress: Progress = _silent) -> StageResult:
             n_tables = len(snapshots.published_tables(connection))
         progress("writing Parquet files")
         snapshots.write_parquet(snapshot, home, version)
+        forget_old_docs(home)
         fault_point("publish")
         snapshots.point_current_at(home, version)
         fault_point("publish")
-        _settle_published(home, progress)
+        settle_published(home, progress)
         return StageResult(
             stage="publish",
             seconds=watch(),
@@ -269,7 +281,7 @@ def run(
     *,
     as_of: datetime | None = None,
     full_refresh: bool = False,
-    progress: Progress = _silent,
+    progress: Progress = silent,
     on_stage: Callable[[StageResult], None] | None = None,
 ) -> list[StageResult]:
     """Walk all stages; stop after `load` if the current snapshot already says it all.
@@ -305,7 +317,7 @@ def write_docs(home: Home) -> Path:
         If nothing is built yet.
     """
     with _stage(home):
-        with _prepared(home) as connection:
+        with prepared(home) as connection:
             last = ledger.last_run(connection)
         if last is None or last.as_of is None:
             raise TesseraError("nothing is built yet: run `tessera run` first")
@@ -319,7 +331,7 @@ def _stage(home: Home) -> Generator[Callable[[], float]]:
     began = time.perf_counter()
     home.settings  # noqa: B018 - a wrong settings.yml is an error before anything
     with writer_lock(home):
-        _settle_published(home)
+        settle_published(home)
         try:
             yield lambda: time.perf_counter() - began
         except Exception:
@@ -342,40 +354,25 @@ def _close_failed_run(home: Home) -> None:
         return
 
 
-@contextmanager
-def _prepared(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
-    """Open the private warehouse, with its tables and what the snapshot remembers."""
-    with open_work(home) as connection:
-        create_tables(connection)
-        snapshots.restore_ledger(connection, home)
-        yield connection
+def roll_back(home: Home, version: int | None = None) -> int:
+    """Point `current` at an earlier good snapshot, and the report with it.
 
+    Returns
+    -------
+    int
+        The version that readers see now.
 
-def _settle_published(home: Home, progress: Progress = _silent) -> None:
-    """Finish what follows the move of `current`, also for a run that was killed there.
-
-    The report and the docs are placed, the ledger closes the run, old snapshots go.
+    Raises
+    ------
+    ConfigurationError
+        If there is no such version; those that are there are listed.
+    TesseraError
+        If it does not open.
     """
-    with _prepared(home) as connection:
-        run = ledger.last_run(connection)
-    version = snapshots.current_version(home)
-    if run is None or run.status == "published" or run.snapshot_version is None:
-        return
-    published = ledger.published_run(home)
-    if version != run.snapshot_version or published is None:
-        return
-    snapshots.point_current_at(home, version)
-    page = report.render_report(home.current)
-    snapshots.place_page(page, home.published / "report")
-    fault_point("publish")
-    _publish_docs(home, run, progress)
-    fault_point("publish")
-    with (
-        open_work(home) as connection,
-        snapshots.attached_current(connection, home),
-    ):
-        ledger.close_run(connection, published)
-    snapshots.remove_old(home)
+    with _stage(home):
+        chosen = snapshots.roll_back(home, version)
+        settle_published(home)
+    return chosen
 
 
 def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:
@@ -385,6 +382,7 @@ def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:
         raise TesseraError("nothing is built yet: run `tessera build` first")
     if latest.status != "published":
         return ledger.open_run(connection, utc_now())
+    connection.execute("begin")
     successor = ledger.open_run(connection, utc_now())
     ledger.update_run(
         connection,
@@ -393,6 +391,7 @@ def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:
         fingerprint=latest.fingerprint,
     )
     ledger.record_stage(connection, successor.run_id, "build", 0.0, 0)
+    connection.execute("commit")
     return ledger.open_run(connection, utc_now())
 
 
@@ -417,20 +416,8 @@ def _is_up_to_date(home: Home, as_of: datetime | None) -> bool:
     if published is None:
         return False
     with open_work(home) as connection:
+        run = ledger.last_run(connection)
+        if run is None or run.status != "published":
+            return False
         wanted = as_of or ledger.midnight_after_last_event(connection)
         return published.as_of == wanted and not _is_ahead(connection, home)
-
-
-def _publish_docs(home: Home, run: ledger.Run, progress: Progress) -> None:
-    """Write the docs again when the project has changed since they were written."""
-    mark = home.dbt / "docs.fingerprint"
-    page = home.published / "docs" / "index.html"
-    wanted = ledger.code_fingerprint()
-    if page.exists() and mark.exists() and mark.read_text() == wanted:
-        return
-    progress("writing the docs")
-    written = transform.generate_docs(
-        home, as_of=run.as_of or ledger.EPOCH, run_id=run.run_id
-    )
-    snapshots.place_page(written, home.published / "docs")
-    mark.write_text(wanted)

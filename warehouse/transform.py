@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from warehouse.connection import open_work
+from warehouse.connection import memory_limit, open_work
 from warehouse.errors import TesseraError
 from warehouse.home import Home
 from warehouse.ledger import PROJECT
@@ -84,6 +84,17 @@ def generate_docs(home: Home, *, as_of: datetime, run_id: str) -> Path:
     return home.dbt / "target" / "static_index.html"
 
 
+def published_models() -> set[tuple[str, str]]:
+    """Name schema and table of every model that is published."""
+    models = DBT_PROJECT / "models"
+    folders = {schema: models / schema for schema in ("marts", "segments", "ops")}
+    return {
+        (schema, path.stem)
+        for schema, folder in folders.items()
+        for path in folder.rglob("*.sql")
+    }
+
+
 def dbt_variables(home: Home, as_of: datetime, run_id: str) -> dict[str, Any]:
     """Gather every setting that a model may read."""
     settings = home.settings
@@ -149,7 +160,7 @@ def _places(home: Home) -> list[str]:
         *("--profiles-dir", str(DBT_PROJECT)),
         *("--target-path", str(home.dbt / "target")),
         *("--log-path", str(home.dbt / "logs")),
-        "--quiet",
+        *("--log-level", "none", "--log-level-file", "info"),
         "--no-use-colors-file",
     ]
 
@@ -161,7 +172,7 @@ def _environment(home: Home) -> Generator[None]:
     wanted = {
         "TESSERA_WORK_DATABASE": str(home.work_database),
         "TESSERA_SPILL": str(home.spill),
-        "TESSERA_MEMORY_LIMIT": settings.memory_limit or "",
+        "TESSERA_MEMORY_LIMIT": memory_limit(home),
         "TESSERA_THREADS": str(settings.threads or ""),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }

@@ -105,6 +105,29 @@ def test_a_run_that_is_killed_at_every_stage_ends_in_the_same_tables(
     assert snapshots.versions(home) == [1]
 
 
+def test_publishing_again_finds_nothing_to_do(small_sample: Home):
+    version = snapshots.current_version(small_sample)
+
+    result = stages.publish(small_sample)
+
+    assert not result.changed
+    assert f"snapshot {version} is published already" in result.message
+
+
+def test_a_roll_back_takes_the_report_with_it(small_sample: Home, tmp_path: Path):
+    home = Home.at(tmp_path / "copy")
+    shutil.copytree(small_sample.root, home.root, symlinks=True)
+    last_version = snapshots.current_version(home)
+    report = home.published / "report" / "index.html"
+    assert f"snapshot {last_version}" in report.read_text()
+
+    outcome = run_tessera(home, "rollback", "1")
+
+    assert outcome.returncode == 0, outcome.stderr
+    assert snapshots.current_version(home) == 1
+    assert "snapshot 1" in report.read_text()
+
+
 def test_a_lost_working_file_loses_nothing_that_was_published(
     small_sample: Home, tmp_path: Path
 ):
@@ -112,8 +135,9 @@ def test_a_lost_working_file_loses_nothing_that_was_published(
     shutil.copytree(small_sample.root, home.root, symlinks=True)
     home.work_database.unlink()
 
-    stages.run(home, full_refresh=True)
+    results = stages.run(home)
 
+    assert results[-1].stage == "publish"
     last_version = snapshots.current_version(small_sample)
     assert last_version is not None
     assert snapshots.current_version(home) == last_version + 1

@@ -73,6 +73,7 @@ def test_a_repeated_stage_keeps_its_last_time_alone(connection):
             "2026-01-03",
         ),
         ([("order_lines", "ordered_at", "2026-01-31 00:00")], "2026-02-01"),
+        ([("events", "occurred_at", "9999-12-31 23:59:59")], "9999-12-31"),
     ],
 )
 def test_as_of_is_the_midnight_after_the_last_event_or_order(

@@ -254,3 +254,15 @@ def test_parquet_is_read_by_type(events, tmp_path):
     ) == [("17850", Decimal("2.5000"), "DE", "5", datetime(2026, 1, 1, 8))]
     assert events.column("attributes") == ['{"day":"2026-01-01","geo":{"city":null}}']
     assert events.reasons() == [(2, "missing:user_id"), (3, "bad_value:price")]
+
+
+@pytest.mark.parametrize("none", ["null", "None", " NaN ", "undefined"])
+def test_an_id_that_spells_out_that_there_is_none_is_missing(events, none: str):
+    events.put_events("a.jsonl", {"user": none}, {"user": "u1"})
+
+    events.load()
+
+    assert events.query("select reason from ledger.quarantine") == [
+        ("missing:user_id",)
+    ]
+    assert events.query("select user_id from raw.events") == [("u1",)]

@@ -119,6 +119,14 @@ def _typed(source: Source, field: str, text: str) -> str:
     return readers.get(type_, str)(text)
 
 
+def _given(field: str, text: str) -> str:
+    """Count an id that spells out that there is none as not given."""
+    if not field.endswith("_id"):
+        return text
+    none = "('null', 'none', 'nan', 'undefined')"
+    return f"case when lower(trim({text})) in {none} then null else {text} end"
+
+
 def _verdict(
     source: Source,
     reading: Reading,
@@ -129,7 +137,7 @@ def _verdict(
     types = field_types(source.kind)
     cases = ["when line_reason is not null then line_reason"]
     for group in REQUIRED[source.kind]:
-        texts = [read[field] for field in group if field in read]
+        texts = [_given(field, read[field]) for field in group if field in read]
         lacks = f"coalesce({', '.join(texts)}) is null" if texts else "true"
         cases.append(f"when {lacks} then '{LineReason.MISSING}:{group[0]}'")
     for field, text in read.items():
