@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import duckdb
 import pytest
@@ -130,3 +131,14 @@ def test_no_address_or_number_is_in_what_is_published_or_logged(sample: Home):
         if canary in content
     ]
     assert leaks == []
+
+
+def test_the_docs_page_has_an_overview_and_asks_no_network(sample: Home):
+    page = (sample.published / "docs" / "index.html").read_text()
+
+    assert '"send_anonymous_usage_stats": false' in page
+    assert not re.search(
+        r'<(script|link|img|iframe)[^>]* (src|href)="(https?:)?//', page
+    )
+    assert "__overview__" in page
+    assert '"exposure.tessera.' in page
