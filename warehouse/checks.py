@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from warehouse.connection import transaction
 from warehouse.errors import TesseraError
 from warehouse.raw_tables import FIELDS
 
@@ -81,25 +82,24 @@ def _record(
     connection: duckdb.DuckDBPyConnection, run_id: str, checks: list[Check]
 ) -> None:
     """Replace the rows of these checks in one transaction."""
-    connection.execute("begin")
-    for check in checks:
-        connection.execute(
-            "delete from ledger.checks where run_id = ? and check_name = ?",
-            [run_id, check.check_name],
-        )
-        connection.execute(
-            "insert into ledger.checks values (?, ?, ?, ?, ?, ?, ?)",
-            [
-                run_id,
-                check.check_name,
-                check.severity,
-                check.value,
-                check.limit_value,
-                check.verdict,
-                check.explanation,
-            ],
-        )
-    connection.execute("commit")
+    with transaction(connection):
+        for check in checks:
+            connection.execute(
+                "delete from ledger.checks where run_id = ? and check_name = ?",
+                [run_id, check.check_name],
+            )
+            connection.execute(
+                "insert into ledger.checks values (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    run_id,
+                    check.check_name,
+                    check.severity,
+                    check.value,
+                    check.limit_value,
+                    check.verdict,
+                    check.explanation,
+                ],
+            )
 
 
 def _rows_reconciled(connection: duckdb.DuckDBPyConnection) -> Check:

@@ -71,3 +71,22 @@ def open_snapshot(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
+    """Commit what the block does, or nothing of it."""
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def rows_by_name(connection: duckdb.DuckDBPyConnection, question: str) -> list[dict]:
+    """Answer a question as a list of rows by column name."""
+    found = connection.execute(question)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

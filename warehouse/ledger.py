@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.connection import open_snapshot
+from warehouse.connection import open_snapshot, transaction
 from warehouse.home import Home
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -106,20 +106,20 @@ def record_stage(
 
 def close_run(connection: duckdb.DuckDBPyConnection, published: Run) -> None:
     """Take over from the attached current snapshot that its run ended well."""
-    connection.execute("begin")
-    forget_stages(connection, published.run_id, ["publish"])
-    connection.execute(
-        "insert into ledger.run_stages by name "
-        "from current_snapshot.ops.run_stages where run_id = ? and stage = 'publish'",
-        [published.run_id],
-    )
-    update_run(
-        connection,
-        published.run_id,
-        status="published",
-        finished_at=published.finished_at,
-    )
-    connection.execute("commit")
+    with transaction(connection):
+        forget_stages(connection, published.run_id, ["publish"])
+        connection.execute(
+            "insert into ledger.run_stages by name "
+            "from current_snapshot.ops.run_stages where run_id = ? "
+            "and stage = 'publish'",
+            [published.run_id],
+        )
+        update_run(
+            connection,
+            published.run_id,
+            status="published",
+            finished_at=published.finished_at,
+        )
 
 
 def stages_done(connection: duckdb.DuckDBPyConnection, run_id: str) -> set[str]:

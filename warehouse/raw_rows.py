@@ -1,7 +1,5 @@
 """From staged lines to raw rows, quarantine and ledger, in one transaction."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -10,6 +8,7 @@ import pandas as pd
 
 from warehouse.adapters.quoting import sql_text
 from warehouse.adapters.reading import BLANK
+from warehouse.connection import transaction
 from warehouse.faults import fault_point
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.raw_tables import FIELDS, LEDGER, RAW
@@ -51,18 +50,6 @@ class LineCounts:
     n_duplicate: int = 0
     n_quarantined: int = 0
     n_blank: int = 0
-
-
-@contextmanager
-def transaction(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
-    """Commit what the block does, or nothing of it."""
-    connection.execute("begin")
-    try:
-        yield
-    except BaseException:
-        connection.execute("rollback")
-        raise
-    connection.execute("commit")
 
 
 def store_lines(

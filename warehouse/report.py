@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import duckdb
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from warehouse.connection import open_snapshot
+from warehouse.connection import open_snapshot, rows_by_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -56,15 +55,9 @@ def render_report(snapshot: Path) -> str:
     )
     with open_snapshot(snapshot) as connection:
         answers = {
-            name: _rows(connection, question) for name, question in _QUESTIONS.items()
+            name: rows_by_name(connection, question)
+            for name, question in _QUESTIONS.items()
         }
     return templates.get_template("report.html").render(
         run=answers.pop("run")[0], totals=answers.pop("totals")[0], **answers
     )
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, question: str) -> list[dict]:
-    """Answer a question as a list of rows by column name."""
-    found = connection.execute(question)
-    names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pandas as pd
 
+from warehouse.connection import transaction
 from warehouse.errors import TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
@@ -111,8 +112,8 @@ def _segment(
 ) -> _Found:
     """Chain the steps of `ml`, from features to its tables."""
     from ml.clustering import assign_clusters, silhouettes_by_cluster
+    from ml.contrasts import describe_segments
     from ml.explaining import explain_segments
-    from ml.naming import name_segments
     from ml.personas import describe_personas
 
     serving = _serving_model(features, model_bytes)
@@ -121,7 +122,7 @@ def _segment(
     )
     labels = assign_clusters(model, features)
     silhouettes = silhouettes_by_cluster(model, features, labels)
-    described = name_segments(features, labels)
+    described = describe_segments(features, labels).to_frame("description")
     segment_id_of = {int(label): each["id"] for label, each in card["segments"].items()}
     name_of = {each["id"]: each["name"] for each in card["segments"].values()}
     segment_ids = labels.map(segment_id_of)
@@ -267,8 +268,7 @@ def _replace_tables(
     connection: duckdb.DuckDBPyConnection, tables: dict[str, pd.DataFrame]
 ) -> None:
     """Replace the content of every `ml` table in one transaction."""
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         for table, columns in ML.items():
             connection.execute(f"delete from {table}")
             frame = tables[table]
@@ -277,7 +277,3 @@ def _replace_tables(
             connection.register("answer", frame[list(columns)])
             connection.execute(f"insert into {table} by name from answer")
             connection.unregister("answer")
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse import ledger
-from warehouse.connection import open_snapshot
+from warehouse.connection import open_snapshot, transaction
 from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
@@ -64,35 +64,26 @@ def remember_previous(connection: duckdb.DuckDBPyConnection, home: Home) -> None
     left none, and a lost working file loses none.
     """
     tables = ("user_segments", "segment_history", "segment_changes")
-    connection.execute("begin")
-    for table in tables:
-        connection.execute(f"delete from previous.{table}")
-    connection.execute("commit")
-    with attached_current(connection, home) as is_there:
-        if not is_there:
-            return
-        connection.execute("begin")
+    with attached_current(connection, home) as is_there, transaction(connection):
         for table in tables:
-            connection.execute(
-                f"insert into previous.{table} by name "
-                f"select {_shared_columns(connection, table)} "
-                f"from current_snapshot.segments.{table}"
-            )
-        connection.execute("commit")
+            connection.execute(f"delete from previous.{table}")
+            if is_there:
+                connection.execute(
+                    f"insert into previous.{table} by name "
+                    f"select {_shared_columns(connection, table)} "
+                    f"from current_snapshot.segments.{table}"
+                )
 
 
 def restore_ledger(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
     """Give a new working file the record of runs that the current snapshot holds."""
-    empty = not connection.execute("select 1 from ledger.runs limit 1").fetchall()
-    with attached_current(connection, home) as is_there:
-        if not (is_there and empty):
-            return
-        connection.execute("begin")
-        for table in ("runs", "run_stages", "checks"):
+    if connection.execute("select 1 from ledger.runs limit 1").fetchall():
+        return
+    with attached_current(connection, home) as is_there, transaction(connection):
+        for table in ("runs", "run_stages", "checks") if is_there else ():
             connection.execute(
                 f"insert into ledger.{table} by name from current_snapshot.ops.{table}"
             )
-        connection.execute("commit")
 
 
 @contextmanager
@@ -252,7 +243,7 @@ def remove_old(home: Home) -> None:
 
 
 def remove_leftovers(home: Home) -> None:
-    """Remove what a killed publication left behind, and snapshots never pointed at."""
+    """Remove the unfinished files that a killed publication left behind."""
     for path in home.published.glob(".tessera_*.partial*"):
         path.unlink()
     for folder in (home.published / "parquet").glob(".*.partial"):

@@ -20,7 +20,7 @@ from warehouse import (
     snapshots,
     transform,
 )
-from warehouse.connection import open_work
+from warehouse.connection import open_work, transaction
 from warehouse.errors import TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home, writer_lock
@@ -382,16 +382,15 @@ def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:
         raise TesseraError("nothing is built yet: run `tessera build` first")
     if latest.status != "published":
         return ledger.open_run(connection, utc_now())
-    connection.execute("begin")
-    successor = ledger.open_run(connection, utc_now())
-    ledger.update_run(
-        connection,
-        successor.run_id,
-        as_of=latest.as_of,
-        fingerprint=latest.fingerprint,
-    )
-    ledger.record_stage(connection, successor.run_id, "build", 0.0, 0)
-    connection.execute("commit")
+    with transaction(connection):
+        successor = ledger.open_run(connection, utc_now())
+        ledger.update_run(
+            connection,
+            successor.run_id,
+            as_of=latest.as_of,
+            fingerprint=latest.fingerprint,
+        )
+        ledger.record_stage(connection, successor.run_id, "build", 0.0, 0)
     return ledger.open_run(connection, utc_now())
 
 

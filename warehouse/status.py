@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import duckdb
 
-from warehouse.connection import open_snapshot, open_work
+from warehouse.connection import open_snapshot, open_work, rows_by_name
 from warehouse.errors import WarehouseBusyError
 from warehouse.home import Home, lock_holder, writer_lock
 from warehouse.raw_tables import create_tables
@@ -68,14 +68,9 @@ def _read_tables(
         "checks": f"from {schema}.checks where run_id = "
         f"(select max(run_id) from {schema}.runs) order by check_name",
     }
-    answers = {}
-    for name, question in questions.items():
-        rows = connection.execute(question)
-        columns = [column[0] for column in rows.description]
-        answers[name] = [
-            dict(zip(columns, row, strict=True)) for row in rows.fetchall()
-        ]
-    return answers
+    return {
+        name: rows_by_name(connection, question) for name, question in questions.items()
+    }
 
 
 def status_in_words(found: dict) -> str:
