@@ -208,6 +208,24 @@ def quarantine_list(home: Home, *, as_json: bool):
     return {"quarantine": found}
 
 
+@quarantine.command("replay")
+@click.option("--source", help="Of this source alone. Default: of all.")
+@_at_home
+def quarantine_replay(home: Home, *, as_json: bool, source: str | None):
+    """Load refused lines again, after source.yml was mended.
+
+    Lines that are good now join the file that they came with. Files that were refused
+    whole need no replay: every load tries them again.
+    """
+    from warehouse import stages
+
+    summary = stages.replay(home, only=source)
+    console.print(_escaped(summary.in_words()))
+    if summary.n_accepted:
+        console.print("`tessera run` publishes them")
+    return asdict(summary) if as_json else None
+
+
 @main.command()
 @_at_home
 def docs(home: Home, *, as_json: bool):

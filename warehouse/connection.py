@@ -1,6 +1,8 @@
 """How DuckDB is opened: in UTC, with bounded memory, spilling inside the home."""
 
-from collections.abc import Generator
+import threading
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +11,9 @@ import psutil
 
 from warehouse.errors import WarehouseBusyError
 from warehouse.home import Home
+
+SECONDS_BETWEEN_LOOKS = 0.2
+LOADING_MEMORY = "1GiB"
 
 
 @contextmanager
@@ -85,8 +90,79 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
     connection.execute("commit")
 
 
+@contextmanager
+def any_order(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
+    """Let DuckDB write rows in the order in which its threads have them."""
+    connection.execute("set preserve_insertion_order = false")
+    try:
+        yield
+    finally:
+        connection.execute("reset preserve_insertion_order")
+
+
+@contextmanager
+def bounded_memory(
+    connection: duckdb.DuckDBPyConnection, home: Home
+) -> Generator[None]:
+    """Keep a block within `LOADING_MEMORY`, however much the settings would allow.
+
+    What a load holds at a time grows with the file; spilling it costs a tenth of the
+    time.
+    """
+    usual = memory_limit(home)
+    ((least,),) = connection.execute(f"""
+        select arg_min(name, parse_formatted_bytes(name))
+        from unnest(['{LOADING_MEMORY}', '{usual}']) as limits (name)
+    """).fetchall()
+    connection.execute(f"set memory_limit = '{least}'")
+    try:
+        yield
+    finally:
+        connection.execute(f"set memory_limit = '{usual}'")
+
+
+@contextmanager
+def watched(
+    connection: duckdb.DuckDBPyConnection,
+    report: Callable[[float], None],
+    seconds_allowed: float,
+) -> Generator[None]:
+    """Report how far each query of the block is, as a share; stop one that takes long.
+
+    A query that is stopped raises `duckdb.InterruptException`.
+    """
+    ended = threading.Event()
+    give_up_at = time.monotonic() + seconds_allowed
+
+    def watch() -> None:
+        while not ended.wait(SECONDS_BETWEEN_LOOKS):
+            if time.monotonic() > give_up_at:
+                connection.interrupt()
+            report(max(connection.query_progress(), 0) / 100)
+
+    connection.execute("set enable_progress_bar = true")
+    connection.execute("set enable_progress_bar_print = false")
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
 def rows_by_name(connection: duckdb.DuckDBPyConnection, question: str) -> list[dict]:
     """Answer a question as a list of rows by column name."""
     found = connection.execute(question)
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def drop_temporary(connection: duckdb.DuckDBPyConnection) -> None:
+    """Free what is kept in memory between statements; some of it may be in clear."""
+    tables = connection.execute(
+        "select table_name, table_type from information_schema.tables "
+        "where table_catalog = 'temp' order by table_type desc"
+    ).fetchall()
+    for name, kind in tables:
+        connection.execute(f"drop {'view' if kind == 'VIEW' else 'table'} temp.{name}")

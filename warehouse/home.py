@@ -31,6 +31,7 @@ class Settings(BaseModel):
     rules_min_confidence: float = Field(0.2, ge=0, le=1)
     rules_max_items: Literal[2] = 2
     keep_snapshots: int = Field(7, ge=1)
+    max_quarantined_share: float | None = Field(None, ge=0, le=1)
     memory_limit: str = Field("75%", pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")
     threads: int | None = Field(None, ge=1)
 

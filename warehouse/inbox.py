@@ -6,24 +6,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.sources import CONFIG_FILE, Source, read_source
 
 FORMATS = ("jsonl", "json", "csv", "parquet")
 PLAIN = "uncompressed"
-COMPRESSIONS = {"gz": "gzip", "zst": "zstd"}
+COMPRESSIONS = {"gz": "gzip", "zst": "zstd", "zip": "zip"}
 _SILENT = ("readme", "license", "licence", "changelog")
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload")
 
 
 @dataclass(frozen=True)
 class Dump:
-    """One file to load."""
+    """One file to load, or to refuse unread."""
 
     path: Path
     file: str  # path below the source's folder
-    format: str  # one of FORMATS
-    compression: str  # uncompressed, gzip or zstd
-    n_bytes: int
+    format: str = ""  # one of FORMATS
+    compression: str = PLAIN  # or one of COMPRESSIONS
+    n_bytes: int = 0
+    refusal: FileRefusedError | None = None  # it must not even be opened
 
 
 def find_sources(inbox: Path) -> list[tuple[Source, Path]]:
@@ -47,17 +49,23 @@ def find_sources(inbox: Path) -> list[tuple[Source, Path]]:
 
 
 def find_dumps(folder: Path, warnings: list[str]) -> list[Dump]:
-    """List the dumps of a source by name; add to `warnings` what is left alone."""
+    """List the dumps of a source by name; add to `warnings` what is left alone.
+
+    Only regular files below the folder are read: what else lies there is listed with
+    the reason for which it is refused.
+    """
     dumps = []
-    for path in _walk(folder, folder, warnings):
+    for path in _walk(folder, folder):
         file = path.relative_to(folder).as_posix()
-        if not file.isprintable():
-            warnings.append(f"{folder.name}: {file!a}: unprintable name, left alone")
-            continue
         mode = path.lstat()
+        if not file.isprintable():
+            refusal = FileRefusedError(FileReason.BAD_NAME, "not printable")
+            dumps.append(Dump(path, ascii(file)[1:-1], refusal=refusal))
+            continue
         if not stat.S_ISREG(mode.st_mode):
-            kind = "a symbolic link" if path.is_symlink() else "not a regular file"
-            warnings.append(f"{folder.name}/{file}: {kind}, left alone")
+            words = "a symbolic link" if path.is_symlink() else "a device or a pipe"
+            refusal = FileRefusedError(FileReason.NOT_A_REGULAR_FILE, words)
+            dumps.append(Dump(path, file, refusal=refusal))
             continue
         suffixes = path.name.lower().split(".")
         packing = COMPRESSIONS.get(suffixes[-1], PLAIN)
@@ -70,13 +78,13 @@ def find_dumps(folder: Path, warnings: list[str]) -> list[Dump]:
     return dumps
 
 
-def _walk(folder: Path, root: Path, warnings: list[str]) -> Iterator[Path]:
+def _walk(folder: Path, root: Path) -> Iterator[Path]:
     """Yield the files below, sorted; folders that are links are not entered."""
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         path = Path(entry.path)
         if entry.name[0] in "._" or entry.name.lower().endswith(_UNFINISHED):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(path, root, warnings)
+            yield from _walk(path, root)
         elif not (folder == root and entry.name == CONFIG_FILE):
             yield path

@@ -11,8 +11,10 @@ import gzip
 import hashlib
 import json
 import os
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
@@ -34,8 +36,17 @@ from warehouse.suspects import (
 BLOCK_BYTES = 1 << 20
 MAX_EXPANSION = 250  # times; looked at from MIN_EXPANDED_BYTES on
 MIN_EXPANDED_BYTES = 1 << 28
+MAX_FILE_BYTES = 1 << 38  # unpacked
+FIRST_PRINTABLE = 32
 
-_MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
+_MAGIC = {
+    "gzip": (b"\x1f\x8b",),
+    "zstd": (b"\x28\xb5\x2f\xfd",),
+    "zip": (b"PK\x03\x04", b"PK\x05\x06"),  # so are spreadsheets
+    "bzip2": (b"BZh",),
+    "xz": (b"\xfd7zX",),
+    "parquet": (b"PAR1",),
+}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNPACKING_ERRORS = (gzip.BadGzipFile, zlib.error, zstd.ZstdError, EOFError)
 
@@ -60,12 +71,17 @@ class Scan:
 
 
 class _HashedFile(BufferedIOBase):
-    """A file that hashes what is read of it and reports how far it is."""
+    """A file that hashes what is read of it and reports how far it is.
+
+    The hash is made in a thread of its own, beside what is done with the bytes.
+    """
 
     def __init__(self, file: BufferedReader, report: Report) -> None:
         self._file = file
         self._report = report
         self._sha256 = hashlib.sha256()
+        self._hasher = ThreadPoolExecutor(max_workers=1)
+        self._pending: Future[None] | None = None
         self.n_bytes = 0
 
     def readable(self) -> bool:
@@ -73,7 +89,9 @@ class _HashedFile(BufferedIOBase):
 
     def read(self, size: int | None = -1, /) -> bytes:
         block = self._file.read(size)
-        self._sha256.update(block)
+        if self._pending:
+            self._pending.result()
+        self._pending = self._hasher.submit(self._sha256.update, block)
         self.n_bytes += len(block)
         self._report(self.n_bytes)
         return block
@@ -86,6 +104,7 @@ class _HashedFile(BufferedIOBase):
         """Hash what is left to read too, and tell the sum of all."""
         while self.read(BLOCK_BYTES):
             pass
+        self._hasher.shutdown()
         return self._sha256.hexdigest()
 
 
@@ -103,6 +122,10 @@ def scan_file(dump: Dump, staged_files: Path, report: Report = lambda _: None) -
     FileRefusedError
         If it is not whole, not what its name says, or grows too much unpacked.
     """
+    if dump.compression == "zip":
+        sha256 = hash_file(dump.path, report)
+        scan = scan_file(_unzip(dump, staged_files), staged_files)
+        return replace(scan, sha256=sha256)
     with _open_regular(dump.path) as file:
         hashed = _HashedFile(file, report)
         blocks = _unpack(hashed, dump)
@@ -145,28 +168,63 @@ def _unpack(hashed: _HashedFile, dump: Dump) -> Iterator[bytes]:
     """Yield blocks of unpacked bytes; every checksum on the way is verified."""
     readers = {PLAIN: lambda: hashed, "gzip": lambda: gzip.GzipFile(fileobj=hashed)}
     readers["zstd"] = lambda: zstd.ZstdFile(hashed)
-    magic = _MAGIC.get(dump.compression, b"")
     start = hashed.begins_with()
-    bad = FileReason(f"bad_{dump.compression}") if magic else None
-    if bad and not start.startswith(magic):
-        raise FileRefusedError(bad, "does not begin as one")
-    if not magic and start.startswith(tuple(_MAGIC.values())):
-        raise FileRefusedError(FileReason.NOT_WHAT_IT_IS_CALLED, "it is compressed")
+    bad = None if dump.compression == PLAIN else FileReason(f"bad_{dump.compression}")
+    found = _kind_of_bytes(start)
+    if bad and found != dump.compression:
+        raise FileRefusedError(bad, f"its bytes are {found or 'not packed'}")
+    if not bad and found not in (None, dump.format):
+        raise FileRefusedError(FileReason.NOT_WHAT_IT_IS_CALLED, f"it is {found}")
     reader = readers[dump.compression]()
     n_unpacked = 0
     try:
         while block := reader.read(BLOCK_BYTES):
             n_unpacked += len(block)
-            if n_unpacked > max(MIN_EXPANDED_BYTES, MAX_EXPANSION * dump.n_bytes):
-                raise FileRefusedError(
-                    FileReason.EXPANDS_TOO_MUCH, f"more than {MAX_EXPANSION} times"
-                )
+            _refuse_if_too_much(n_unpacked, dump)
             yield block
     except _UNPACKING_ERRORS as error:
         if not bad:
             raise
         words = "ends too early" if isinstance(error, EOFError) else "damaged"
         raise FileRefusedError(bad, words) from None
+
+
+def _kind_of_bytes(start: bytes) -> str | None:
+    """Tell by its first bytes what a file is, if it is no text."""
+    for kind, magics in _MAGIC.items():
+        if start.startswith(magics):
+            return kind
+    return None
+
+
+def _refuse_if_too_much(n_unpacked: int, dump: Dump) -> None:
+    if n_unpacked > max(MIN_EXPANDED_BYTES, MAX_EXPANSION * dump.n_bytes):
+        words = f"more than {MAX_EXPANSION} times"
+        raise FileRefusedError(FileReason.EXPANDS_TOO_MUCH, words)
+    if n_unpacked > MAX_FILE_BYTES:
+        words = f"more than {MAX_FILE_BYTES:,} bytes"
+        raise FileRefusedError(FileReason.TOO_LARGE, words)
+
+
+def _unzip(dump: Dump, staged_files: Path) -> Dump:
+    """Write out the one file in a ZIP archive, its checksum verified."""
+    path = staged_files / "unzipped"
+    n_unpacked = 0
+    try:
+        with _open_regular(dump.path) as file, zipfile.ZipFile(file) as archive:
+            names = [info for info in archive.infolist() if not info.is_dir()]
+            if len(names) != 1:
+                words = f"{len(names)} files in it, not one: unpack it first"
+                raise FileRefusedError(FileReason.BAD_ZIP, words)
+            with archive.open(names[0]) as packed, path.open("wb") as copy:
+                path.chmod(0o600)
+                while block := packed.read(BLOCK_BYTES):
+                    n_unpacked += len(block)
+                    _refuse_if_too_much(n_unpacked, dump)
+                    copy.write(block)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, *_UNPACKING_ERRORS):
+        raise FileRefusedError(FileReason.BAD_ZIP, "damaged, or locked") from None
+    return replace(dump, path=path, compression=PLAIN, n_bytes=n_unpacked)
 
 
 def _scan_blocks(blocks: Iterator[bytes], *, may_be_document: bool) -> Scan:
@@ -183,12 +241,18 @@ def _scan_blocks(blocks: Iterator[bytes], *, may_be_document: bool) -> Scan:
         if not n_lines and len(head) < MAX_LINE_BYTES:
             head += block
             document = _document_form(head) if may_be_document else None
-        n_lines += _count(block, b"\n")
-        n_quotes += _count(block, b'"')
-        has_escaped_nul |= b"\\u0000" in tail[-5:] + block
+        codes = np.frombuffer(block, np.uint8)
+        n_ends = _count(codes, b"\n")
+        n_lines += n_ends
+        n_quotes += _count(codes, b'"')
+        if b"\\" in block or b"\\" in tail:
+            has_escaped_nul |= b"\\u0000" in tail[-5:] + block
+        n_controls = int(np.count_nonzero(codes < FIRST_PRINTABLE)) - n_ends
+        if n_controls:
+            n_controls -= _count(codes, b"\t")
         if not document:
-            is_suspect |= _has_control(block, b"\n\t") or _has_long_line(block)
-        elif _has_control(block, b"\n\t\r"):
+            is_suspect |= n_controls > 0 or _has_long_line(block)
+        elif n_controls and n_controls > _count(codes, b"\r"):
             raise FileRefusedError(FileReason.INVALID_JSON, "control characters")
         try:
             if decoder.getstate()[0] or not block.isascii():
@@ -227,15 +291,9 @@ def _document_form(head: bytes) -> Document | None:
     return None
 
 
-def _has_control(block: bytes, allowed: bytes) -> bool:
-    """Tell whether bytes below 32 other than those allowed are there."""
-    n_low = np.count_nonzero(np.frombuffer(block, np.uint8) < 32)
-    return n_low != sum(_count(block, bytes([byte])) for byte in allowed)
-
-
-def _count(block: bytes, byte: bytes) -> int:
+def _count(codes: np.ndarray, byte: bytes) -> int:
     """Count a byte that may be frequent, some ten times faster than `bytes.count`."""
-    return int(np.count_nonzero(np.frombuffer(block, np.uint8) == byte[0]))
+    return int(np.count_nonzero(codes == byte[0]))
 
 
 def _has_long_line(block: bytes) -> bool:

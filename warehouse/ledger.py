@@ -188,8 +188,8 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
     Two equal fingerprints at one `as_of` make the same tables.
     """
     files = connection.execute(
-        "select distinct source, sha256 from ledger.files where status = 'loaded' "
-        "order by source, sha256"
+        "select distinct source, sha256, n_accepted from ledger.files "
+        "where status = 'loaded' order by all"
     ).fetchall()
     settings = home.settings.model_dump(
         exclude={"keep_snapshots", "memory_limit", "threads"}

@@ -4,17 +4,19 @@ A file's rows, its refused lines and its line in the ledger are committed togeth
 that a load may be killed anywhere and run again. Every line is accounted for.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
-from warehouse.adapters.generic import stage_dump
+from warehouse.adapters.generic import judge_staged, stage_dump
+from warehouse.arrival import Arrival, find_arrived, is_as_it_was
+from warehouse.connection import bounded_memory, drop_temporary, watched
+from warehouse.drift import missing_columns, record_new_fields
 from warehouse.home import Home
 from warehouse.inbox import Dump, find_dumps, find_sources
 from warehouse.integrity import Report, Scan, hash_file, scan_file
@@ -26,10 +28,16 @@ from warehouse.raw_rows import (
     insert_ledger,
     store_duplicate,
     store_lines,
+    time_limits,
 )
 from warehouse.sources import Source
 
 Progress = Callable[[str, str, int, int], None]
+
+SHARE_SCANNED, SHARE_STAGED = 0.1, 0.2  # of the time that a file takes, until then
+SECONDS_AT_LEAST, BYTES_A_SECOND = 300, 500_000  # no file may take longer
+MANY_LINES = 1000  # of fewer, a share of bad ones says little
+DEFAULT_QUARANTINED_SHARE = 0.5
 
 
 @dataclass
@@ -81,9 +89,9 @@ class _Load:
 
     connection: duckdb.DuckDBPyConnection
     staged_files: Path
-    pseudonymizer: Pseudonymizer
     load_id: int
     loaded_at: datetime
+    max_quarantined_share: float | None
     summary: LoadSummary
 
 
@@ -120,24 +128,27 @@ def load_inbox(
         If a source.yml or the key is wrong; what was loaded before stays.
     """
     summary = LoadSummary()
-    dumps = [
-        (source, dump)
+    listed = [
+        (source, folder, dump)
         for source, folder in find_sources(home.inbox)
         for dump in find_dumps(folder, summary.warnings)
     ]
-    n_total = sum(dump.n_bytes for _, dump in dumps)
+    arrived = find_arrived(listed, loaded_at, summary.warnings)
+    n_total = sum(arrival.dump.n_bytes for arrival in arrived)
     n_done = 0
     home.make_private_folders()
-    with _staging_folder(home) as staged_files:
-        pseudonymizer = Pseudonymizer(home, connection)
-        load = _Load(
-            connection, staged_files, pseudonymizer, load_id, loaded_at, summary
-        )
-        for source, dump in dumps:
-            report = _reporter(progress, source, dump, n_done, n_total)
-            _load_dump(load, source, dump, report)
-            n_done += dump.n_bytes
-            report(dump.n_bytes)
+    with (
+        _staging_folder(home) as staged_files,
+        Pseudonymizer(home, connection).functions(),
+        bounded_memory(connection, home),
+    ):
+        share = home.settings.max_quarantined_share
+        load = _Load(connection, staged_files, load_id, loaded_at, share, summary)
+        for arrival in arrived:
+            report = _reporter(progress, arrival, n_done, n_total)
+            _load_dump(load, arrival, report)
+            n_done += arrival.dump.n_bytes
+            report(arrival.dump.n_bytes)
     return summary
 
 
@@ -154,57 +165,64 @@ def _staging_folder(home: Home) -> Generator[Path]:
 
 
 def _reporter(
-    progress: Progress | None, source: Source, dump: Dump, n_done: int, n_total: int
+    progress: Progress | None, arrival: Arrival, n_done: int, n_total: int
 ) -> Report:
-    """Turn bytes of one file into bytes of the inbox."""
+    """Turn bytes of one file into bytes of the inbox, never fewer than before."""
+    n_told = n_done
 
     def report(n_bytes: int) -> None:
+        nonlocal n_told
+        n_told = max(n_told, n_done + min(n_bytes, arrival.dump.n_bytes))
         if progress:
-            n_read = n_done + min(n_bytes, dump.n_bytes)
-            progress(source.name, dump.file, n_read, n_total)
+            progress(arrival.source.name, arrival.dump.file, n_told, n_total)
 
     return report
 
 
-def _load_dump(load: _Load, source: Source, dump: Dump, report: Report) -> None:
+def _load_dump(load: _Load, arrival: Arrival, report: Report) -> None:
     """Load one file, or record why not."""
-    load.summary.n_files += 1
-    before = _fingerprint(dump.path)
+    source, dump, summary = arrival.source, arrival.dump, load.summary
+    summary.n_files += 1
     known = _known_files(load.connection, source)
+    if arrival.refusal:
+        _record_refusal(load, arrival, str(arrival.refusal), known)
+        return
     loaded = [file for file in known if file.status == "loaded"]
     same_name = [file for file in loaded if file.file == dump.file]
-    sha256 = hash_file(dump.path, report) if same_name else ""
-    if any(file.sha256 == sha256 for file in same_name):
-        load.summary.n_unchanged += 1
-        return
     try:
+        sha256 = hash_file(dump.path, report) if same_name else ""
+        if any(file.sha256 == sha256 for file in same_name):
+            summary.n_unchanged += 1
+            return
+        if arrival.expected:
+            arrival.expected.check_size(dump.n_bytes)
         if same_name and source.on_redelivery == "keep":
             raise FileRefusedError(
                 FileReason.CONFLICT,
                 "a file of this name was loaded, with other content",
             )
-        scan = scan_file(dump, load.staged_files, report)
+        scan = scan_file(
+            dump, load.staged_files, lambda n: report(int(n * SHARE_SCANNED))
+        )
+        if arrival.expected:
+            arrival.expected.check(scan)
         originals = [file for file in loaded if file.sha256 == scan.sha256]
         replaced = [file.file_id for file in same_name]
         if originals:
             _record_duplicate(load, source, dump, originals[0], known, replaced)
         else:
-            _load_lines(load, source, dump, scan, replaced, before)
-    except FileRefusedError as refusal:
-        if _fingerprint(dump.path) != before:
-            load.summary.warnings.append(
+            _load_lines(load, arrival, scan, replaced, report)
+    except (FileRefusedError, OSError) as refusal:
+        if not is_as_it_was(dump.path, arrival.state):
+            summary.warnings.append(
                 f"{source.name}/{dump.file}: still being written, left for later"
             )
-            return
-        _record_refusal(load, source, dump, str(refusal), known)
+        elif isinstance(refusal, FileRefusedError):
+            _record_refusal(load, arrival, str(refusal), known)
+        else:
+            raise
     finally:
-        _drop_temporary(load.connection)
-
-
-def _fingerprint(path: Path) -> tuple[int, int, int]:
-    """Tell what changes when somebody writes to a file."""
-    state = os.lstat(path)
-    return state.st_ino, state.st_size, state.st_mtime_ns
+        drop_temporary(load.connection)
 
 
 def _known_files(
@@ -233,35 +251,80 @@ def _ledger_file(load: _Load, source: Source, dump: Dump, sha256: str) -> Ledger
         sha256=sha256,
         n_bytes=dump.n_bytes,
         loaded_at=load.loaded_at,
+        format=dump.format or None,
     )
 
 
 def _load_lines(
-    load: _Load,
-    source: Source,
-    dump: Dump,
-    scan: Scan,
-    replaced: list[int],
-    before: tuple[int, int, int],
+    load: _Load, arrival: Arrival, scan: Scan, replaced: list[int], report: Report
 ) -> None:
-    """Stage, hash and store the lines of a new file."""
+    """Stage, judge and store the lines of a new file."""
+    source, dump, summary = arrival.source, arrival.dump, load.summary
     where = f"{source.name}/{dump.file}"
-    absent = stage_dump(load.connection, source, dump, scan)
-    hashed_fields = load.pseudonymizer.hash_staged(list(source.columns))
-    if _fingerprint(dump.path) != before:
-        raise FileRefusedError(FileReason.COUNTS_DISAGREE, "it changed meanwhile")
     file = _ledger_file(load, source, dump, scan.sha256)
-    counts = store_lines(
-        load.connection, source, file, scan.refused, hashed_fields, replaced
-    )
-    if absent:
-        load.summary.warnings.append(f"{where}: has no column {', '.join(absent)}")
-    summary = load.summary
+
+    def part(begin: float, end: float) -> Callable[[float], None]:
+        return lambda share: report(int(dump.n_bytes * (begin + share * (end - begin))))
+
+    seconds = SECONDS_AT_LEAST + dump.n_bytes / BYTES_A_SECOND
+    missing: list[str] = []
+
+    def confirm(counts: LineCounts) -> None:
+        if not is_as_it_was(dump.path, arrival.state):
+            raise FileRefusedError(FileReason.COUNTS_DISAGREE, "it changed meanwhile")
+        _refuse_if_mostly_bad(load, counts, missing)
+
+    try:
+        with watched(load.connection, part(SHARE_SCANNED, SHARE_STAGED), seconds):
+            reading = stage_dump(load.connection, source, dump, scan)
+            missing += missing_columns(load.connection, source, reading)
+            limits = time_limits(load.connection, source, file.file_id, load.loaded_at)
+            judge_staged(load.connection, source, reading, limits)
+        with watched(load.connection, part(SHARE_STAGED, 1), seconds):
+            counts = store_lines(
+                load.connection,
+                source,
+                replace(file, header=reading.header),
+                scan.refused,
+                replaced,
+                n_lines=reading.n_rows,
+                is_ordered=reading.is_ordered,
+                confirm=confirm,
+            )
+    except duckdb.InterruptException:
+        words = f"more than {seconds:.0f} s"
+        raise FileRefusedError(FileReason.TAKES_TOO_LONG, words) from None
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        if dump.format != "parquet" or "space" in str(error):
+            raise
+        raise FileRefusedError(FileReason.INVALID_PARQUET, "its rows") from None
+    if missing:
+        summary.warnings.append(f"{where}: has no column {', '.join(missing)}")
+    new = record_new_fields(load.connection, source, file.file_id, reading)
+    if new:
+        summary.warnings.append(f"{where}: new, kept in attributes: {', '.join(new)}")
     summary.n_loaded += 1
     summary.n_lines += counts.n_lines
     summary.n_accepted += counts.n_accepted
     summary.n_quarantined += counts.n_quarantined
     summary.n_blank += counts.n_blank
+
+
+def _refuse_if_mostly_bad(load: _Load, counts: LineCounts, missing: list[str]) -> None:
+    """Refuse a file of which so much is bad that the rest cannot be trusted either."""
+    limit = load.max_quarantined_share
+    if limit is None:
+        limit = 1.0 if counts.n_lines < MANY_LINES else DEFAULT_QUARANTINED_SHARE
+    if counts.n_quarantined > limit * counts.n_lines:
+        query = (
+            "select coalesce(mode(reason), 'unreadable') from lines_set_aside "
+            "where reason <> 'blank'"
+        )
+        ((reason,),) = load.connection.execute(query).fetchall()
+        words = f"{counts.n_quarantined:,} of {counts.n_lines:,}, mostly {reason}"
+        if missing:
+            words += f"; it has no column {', '.join(missing)}"
+        raise FileRefusedError(FileReason.TOO_MANY_BAD_LINES, words)
 
 
 def _record_duplicate(
@@ -287,25 +350,16 @@ def _record_duplicate(
 
 
 def _record_refusal(
-    load: _Load, source: Source, dump: Dump, reason: str, known: list[_KnownFile]
+    load: _Load, arrival: Arrival, reason: str, known: list[_KnownFile]
 ) -> None:
     """Record a refused file, once for the same content and reason."""
+    source, dump = arrival.source, arrival.dump
     load.summary.n_refused += 1
     load.summary.warnings.append(f"{source.name}/{dump.file}: refused: {reason}")
-    sha256 = hash_file(dump.path)
+    sha256 = "" if dump.refusal else hash_file(dump.path)
     row = ("refused", dump.file, sha256, reason)
     if row not in [
         (file.status, file.file, file.sha256, file.reason) for file in known
     ]:
         file = _ledger_file(load, source, dump, sha256)
         insert_ledger(load.connection, file, LineCounts(), "refused", reason)
-
-
-def _drop_temporary(connection: duckdb.DuckDBPyConnection) -> None:
-    """Free what one file's load kept in memory; some of it is in clear."""
-    tables = connection.execute(
-        "select table_name, table_type from information_schema.tables "
-        "where table_catalog = 'temp' order by table_type desc"
-    ).fetchall()
-    for name, kind in tables:
-        connection.execute(f"drop {'view' if kind == 'VIEW' else 'table'} temp.{name}")

@@ -11,12 +11,12 @@ import re
 import secrets
 import stat
 import unicodedata
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import duckdb
-import pandas as pd
 
 from warehouse.errors import ConfigurationError
 from warehouse.home import Home
@@ -81,43 +81,27 @@ class Pseudonymizer:
             return self.hash_phone(text)
         return None
 
-    def hash_staged(self, fields: list[str]) -> list[str]:
-        """Hash what `staged` holds in clear; tell which fields have a table of hashes.
+    @contextmanager
+    def functions(self) -> Generator[None]:
+        """Offer `hash_email`, `hash_phone` and `hash_user_id` to SQL for a while.
 
-        The tables, temporary as `staged` is, are named ``hashed_<field>`` and hold
-        `clear` and `hashed`.
+        The last gives back a user_id that need not be hashed as it is. The key stays
+        in Python. A wrong key is found out here, and not within a query.
         """
-        functions: dict[str, tuple[str, Callable[[str], str | None]]] = {
-            "email": ("email is not null", self.hash_email),
-            "phone": ("phone is not null", self.hash_phone),
-            "user_id": (
-                "contains(user_id, '@') or user_id[1] = '+'",
-                self.hash_user_id,
-            ),
+        self._key  # noqa: B018
+        functions = {
+            "hash_email": self.hash_email,
+            "hash_phone": self.hash_phone,
+            "hash_user_id": lambda text: self.hash_user_id(text) or text,
         }
-        hashed_fields = []
-        for field in fields:
-            if field not in functions:
-                continue
-            condition, hash_text = functions[field]
-            clear = self._connection.execute(
-                f"select distinct {field} from staged "
-                f"where reason is null and ({condition})"
-            ).fetchall()
-            hashes = {text: hash_text(text) for (text,) in clear}
-            pairs = [(text, hashed) for text, hashed in hashes.items() if hashed]
-            if pairs:
-                self._write_hashes(field, pairs)
-                hashed_fields.append(field)
-        return hashed_fields
-
-    def _write_hashes(self, field: str, pairs: list[tuple[str, str]]) -> None:
-        frame = pd.DataFrame(pairs, columns=["clear", "hashed"], dtype="str")
-        self._connection.register("hashed_frame", frame)
-        self._connection.execute(
-            f"create or replace temp table hashed_{field} as from hashed_frame"
-        )
-        self._connection.unregister("hashed_frame")
+        for name, function in functions.items():
+            remembering = lru_cache(maxsize=2**16)(function)
+            self._connection.create_function(name, remembering, ["VARCHAR"], "VARCHAR")
+        try:
+            yield
+        finally:
+            for name in functions:
+                self._connection.remove_function(name)
 
     def _hash(self, kind: str, normal: str) -> str:
         message = f"{kind}:{normal}".encode("utf-8", errors="surrogatepass")

@@ -12,7 +12,7 @@ _LONG_NUMBER = re.compile(r"\+?\d[\d ().-]{7,}\d")
 
 
 class LineReason(StrEnum):
-    """Why a line is in quarantine; the last two are followed by ``:<our field>``."""
+    """Why a line is in quarantine; from `MISSING` on followed by ``:<our field>``."""
 
     INVALID_UTF8 = "invalid_utf8"
     CONTROL_CHARACTER = "control_character"
@@ -27,6 +27,18 @@ class LineReason(StrEnum):
     WRONG_NUMBER_OF_COLUMNS = "wrong_number_of_columns"
     MISSING = "missing"
     BAD_VALUE = "bad_value"
+    TOO_EARLY = "too_early"  # before 1980
+    IN_FUTURE = "in_future"  # later than it was received, or loaded
+    TOO_LATE = "too_late"  # older than the `late_after` of its source
+
+
+# Of these no fix of a map makes sense; the bytes of the last two are not even whole.
+UNREADABLE = (
+    LineReason.INVALID_UTF8,
+    LineReason.CONTROL_CHARACTER,
+    LineReason.TOO_DEEP,
+    LineReason.TOO_LONG,
+)
 
 
 class FileReason(StrEnum):
@@ -34,6 +46,7 @@ class FileReason(StrEnum):
 
     BAD_GZIP = "bad_gzip"
     BAD_ZSTD = "bad_zstd"
+    BAD_ZIP = "bad_zip"
     NOT_WHAT_IT_IS_CALLED = "not_what_it_is_called"
     EXPANDS_TOO_MUCH = "expands_too_much"
     UTF16 = "utf16"
@@ -45,6 +58,12 @@ class FileReason(StrEnum):
     INVALID_PARQUET = "invalid_parquet"
     COUNTS_DISAGREE = "counts_disagree"
     CONFLICT = "conflict"
+    TAKES_TOO_LONG = "takes_too_long"
+    TOO_LARGE = "too_large"
+    BAD_NAME = "bad_name"
+    NOT_A_REGULAR_FILE = "not_a_regular_file"
+    BAD_MANIFEST = "bad_manifest"
+    MANIFEST_MISMATCH = "manifest_mismatch"
 
 
 class FileRefusedError(Exception):

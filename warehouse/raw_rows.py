@@ -1,18 +1,22 @@
 """From staged lines to raw rows, quarantine and ledger, in one transaction."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import duckdb
 import pandas as pd
 
+from warehouse.adapters.mapping import TimeLimits
 from warehouse.adapters.quoting import sql_text
 from warehouse.adapters.reading import BLANK
-from warehouse.connection import transaction
+from warehouse.adapters.values import says_nothing
+from warehouse.connection import any_order, transaction
 from warehouse.faults import fault_point
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.raw_tables import FIELDS, LEDGER, RAW
-from warehouse.sources import RAW_COLUMNS, Source
+from warehouse.sources import MOMENTS, RAW_COLUMNS, Source
 from warehouse.suspects import RefusedLine
 
 NAMESPACED = (
@@ -39,6 +43,8 @@ class LedgerFile:
     sha256: str
     n_bytes: int
     loaded_at: datetime
+    format: str | None = None
+    header: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,34 +63,108 @@ def store_lines(
     source: Source,
     file: LedgerFile,
     refused: list[RefusedLine],
-    hashed_fields: list[str],
     replaced: list[int],
+    *,
+    n_lines: int,
+    is_ordered: bool,
+    confirm: Callable[[LineCounts], None],
 ) -> LineCounts:
-    """Write the lines of `staged`, and those refused before it, in one transaction.
+    """Write the lines of `judged`, and those refused before it, in one transaction.
 
-    The rows of the files `replaced` go in the same transaction.
+    The rows of the files `replaced` go in the same transaction. `confirm` is called
+    before the end of it, and may raise. Rows are numbered, so that those which do not
+    come `is_ordered` can be written as they come: twice as fast.
 
     Raises
     ------
     FileRefusedError
         If some line is not accounted for; nothing is written.
     """
+    if n_lines >= ROWS_PER_FILE:
+        raise FileRefusedError(FileReason.TOO_LARGE, f"{n_lines:,} lines")
     with transaction(connection):
         _remove_files(connection, replaced)
-        n_accepted = _insert_rows(connection, source, file, hashed_fields)
+        with nullcontext() if is_ordered else any_order(connection):
+            n_accepted = _insert_rows(connection, source, file)
         fault_point("load")
-        n_quarantined = _insert_quarantine(connection, file, refused)
-        ((n_lines, n_empty),) = connection.execute(
-            "select count(*), count(*) filter (reason = ?) from staged", [BLANK]
-        ).fetchall()
-        n_blank = n_empty - len(refused)  # a refused line was staged as an empty one
+        n_quarantined = n_blank = 0
+        if n_accepted < n_lines:
+            _set_aside(connection, source, file)
+            n_quarantined = _insert_quarantine(connection, file, refused)
+            n_blank = _count_blank(connection) - len(refused)  # staged as empty lines
         counts = LineCounts(n_lines, n_accepted, 0, n_quarantined, n_blank)
         if n_lines != n_accepted + n_quarantined + n_blank or n_blank < 0:
             raise FileRefusedError(FileReason.COUNTS_DISAGREE, str(asdict(counts)))
         insert_ledger(connection, file, counts, "loaded")
+        confirm(counts)
         fault_point("load")
     fault_point("load")
     return counts
+
+
+def store_replayed(
+    connection: duckdb.DuckDBPyConnection, source: Source, file: LedgerFile
+) -> int:
+    """Move the lines of `judged` that are good now from quarantine to the raw table.
+
+    They become what they would have been at first, of this load. Those still bad get
+    the reason that they have now. Told is how many were good.
+    """
+    raw = f"raw.{source.kind}"
+    with transaction(connection):
+        n_accepted = _insert_rows(connection, source, file)
+        _set_aside(connection, source, file)
+        connection.execute(
+            f"""
+            delete from ledger.quarantine where file_id = {file.file_id}
+            and line_number in (
+                select line_number from {raw} where file_id = {file.file_id}
+            )
+            """
+        )
+        connection.execute(
+            """
+            update ledger.quarantine as held set reason = found.reason
+            from lines_set_aside as found
+            where held.file_id = ? and held.line_number = found.line_number
+            and found.reason <> ?
+            """,
+            [file.file_id, BLANK],
+        )
+        connection.execute(
+            """
+            update ledger.files set
+                kind = ?,
+                n_accepted = n_accepted + ?,
+                n_quarantined = n_quarantined - ?
+            where file_id = ?
+            """,
+            [source.kind, n_accepted, n_accepted, file.file_id],
+        )
+        fault_point("load")
+    return n_accepted
+
+
+def time_limits(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    file_id: int,
+    loaded_at: datetime,
+) -> TimeLimits:
+    """Tell between which moments the lines of a file may lie.
+
+    Late is what lies further than the source's `late_after` before the newest that the
+    files before this one brought.
+    """
+    if source.late_after is None:
+        return TimeLimits(loaded_at)
+    ((newest,),) = connection.execute(
+        f"select max({MOMENTS[source.kind]}) from raw.{source.kind} "
+        "where source = ? and file_id < ?",
+        [source.name, file_id],
+    ).fetchall()
+    late_before = newest and newest - source.late_after
+    return TimeLimits(loaded_at, late_before, source.late_after)
 
 
 def store_duplicate(
@@ -135,34 +215,36 @@ def _remove_files(connection: duckdb.DuckDBPyConnection, file_ids: list[int]) ->
 
 
 def _insert_rows(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    file: LedgerFile,
-    hashed_fields: list[str],
+    connection: duckdb.DuckDBPyConnection, source: Source, file: LedgerFile
 ) -> int:
     """Insert the good lines; tell how many."""
     columns = list(FIELDS[source.kind])
-    selected, joins = _pseudonymized(columns, hashed_fields)
+    selected = ", ".join(
+        f"{_pseudonymized(name, source)} as {name}" for name in columns
+    )
     hashed = ", ".join(
         _hashed_text(column)
         for column in (*columns, "attributes")
         if column == "attributes" or _FIELDS.get(column, column) in source.columns
         if column != "received_at"  # when a copy came, not what it says
     )
+    content_hash = f"md5(concat({hashed}))"
+    if "event_id" in columns:  # hashing every event costs a quarter of the load
+        no_id = f"event_id is null or {says_nothing('event_id')}"
+        content_hash = f"case when {no_id} then {content_hash} end"
     written = ", ".join(_namespaced(name, source.namespace) for name in columns)
     ((n_rows,),) = connection.execute(
         f"""
         insert into raw.{source.kind}
         with lines as not materialized (
-            select staged.line_number, attributes, published_attributes, {selected}
-            from staged
-            {joins}
-            where staged.reason is null
+            select line_number, attributes, published_attributes, {selected}
+            from judged
+            where reason is null
         )
         select
             {file.file_id * ROWS_PER_FILE} + line_number, {file.file_id}, line_number,
             {file.load_id}, {sql_text(source.name)}, {sql_text(source.namespace)},
-            md5(concat({hashed})),
+            {content_hash},
             {written}, attributes, published_attributes
         from lines
         """
@@ -170,21 +252,17 @@ def _insert_rows(
     return n_rows
 
 
-def _pseudonymized(columns: list[str], hashed_fields: list[str]) -> tuple[str, str]:
-    """Select the raw columns of `staged`, and the joins that bring their hashes."""
-    selected, joins = [], []
-    for column in columns:
-        field = _FIELDS.get(column, column)
-        clear, hashed = f"staged.{field}", f"hashed_{field}.hashed"
-        if field in hashed_fields:
-            joins.append(f"left join hashed_{field} on hashed_{field}.clear = {clear}")
-        is_secret = column.endswith("_hash")
-        if field not in hashed_fields:
-            value = "null::varchar" if is_secret else clear
-        else:
-            value = hashed if is_secret else f"coalesce({hashed}, {clear})"
-        selected.append(f"{value} as {column}")
-    return ", ".join(selected), " ".join(joins)
+def _pseudonymized(column: str, source: Source) -> str:
+    """Select a raw column of `judged`, hashed by the functions of `pseudonyms`."""
+    field = _FIELDS.get(column, column)
+    if field not in source.columns:
+        return "null" if column.endswith("_hash") else field
+    if field in ("email", "phone"):
+        return f"case when {field} is not null then hash_{field}({field}) end"
+    if field == "user_id":
+        looks_personal = "contains(user_id, '@') or user_id[1] = '+'"
+        return f"case when {looks_personal} then hash_user_id(user_id) else user_id end"
+    return field
 
 
 def _hashed_text(column: str) -> str:
@@ -209,6 +287,27 @@ def _namespaced(column: str, namespace: str) -> str:
     return column
 
 
+def _set_aside(
+    connection: duckdb.DuckDBPyConnection, source: Source, file: LedgerFile
+) -> None:
+    """Judge the lines that were not inserted once more, into `lines_set_aside`."""
+    connection.execute(
+        f"""
+        create or replace temp view lines_judged as
+        from lines_staged anti join (
+            select line_number from raw.{source.kind} where file_id = {file.file_id}
+        ) using (line_number);
+        create or replace temp table lines_set_aside as
+        select line_number, reason, raw_line from judged where reason is not null
+        """
+    )
+
+
+def _count_blank(connection: duckdb.DuckDBPyConnection) -> int:
+    query = "select count(*) from lines_set_aside where reason = ?"
+    return connection.execute(query, [BLANK]).fetchall()[0][0]
+
+
 def _insert_quarantine(
     connection: duckdb.DuckDBPyConnection, file: LedgerFile, refused: list[RefusedLine]
 ) -> int:
@@ -217,7 +316,7 @@ def _insert_quarantine(
         """
         insert into ledger.quarantine
         select ?, ?, ?, line_number, reason, encode(raw_line)
-        from staged where reason <> ?
+        from lines_set_aside where reason <> ?
         """,
         [file.file_id, file.source, file.file, BLANK],
     ).fetchall()

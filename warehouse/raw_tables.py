@@ -14,7 +14,8 @@ _LINEAGE = {
     "load_id": "INTEGER NOT NULL",
     "source": "VARCHAR NOT NULL",
     "namespace": "VARCHAR NOT NULL",  # '' where ids are shared
-    "content_hash": "VARCHAR NOT NULL",  # md5 of what it says, not when it came
+    "content_hash": "VARCHAR",  # md5 of what it says, not when it came; null for an
+    # event with an id: of those, only copies are ever compared, and by dbt
 }
 
 MONEY = "DECIMAL(18, 4)"
@@ -123,6 +124,8 @@ LEDGER = {
         "sha256": "VARCHAR NOT NULL",
         "status": "VARCHAR NOT NULL",  # loaded, duplicate, refused, replaced
         "reason": "VARCHAR",
+        "format": "VARCHAR",  # as its name ends; what was read of it
+        "header": "VARCHAR",  # the first line of a CSV, to read others by
         "n_bytes": "BIGINT NOT NULL",
         "n_lines": "BIGINT NOT NULL",
         "n_accepted": "BIGINT NOT NULL",
@@ -138,6 +141,11 @@ LEDGER = {
         "line_number": "BIGINT NOT NULL",
         "reason": "VARCHAR NOT NULL",
         "raw_line": "BLOB",
+    },
+    "ledger.source_fields": {  # names that a source has used and its map does not
+        "source": "VARCHAR NOT NULL",
+        "name": "VARCHAR NOT NULL",
+        "file_id": "INTEGER NOT NULL",  # where it was seen first
     },
     "ledger.runs": {
         "run_id": "VARCHAR NOT NULL",

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -23,6 +23,7 @@ from warehouse.home import parse_config, read_yaml
 from warehouse.raw_tables import FIELDS, MONEY
 
 CONFIG_FILE = "source.yml"
+_PERIOD = re.compile(r"(?P<count>\d{1,5}) ?(?P<unit>hour|day|week)s?")
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Kind = Literal["events", "order_lines", "users", "consents", "surveys"]
@@ -40,6 +41,15 @@ Adapter = Literal[
 # Our field -> its raw column, where the two differ.
 RAW_COLUMNS = {"email": "email_hash", "phone": "phone_hash", "source": "consent_source"}
 _FIELD_NAMES = {column: field for field, column in RAW_COLUMNS.items()}
+
+# When what a line tells of happened.
+MOMENTS = {
+    "events": "occurred_at",
+    "order_lines": "ordered_at",
+    "users": "signed_up_at",
+    "consents": "decided_at",
+    "surveys": "answered_at",
+}
 
 # Each group needs one of its fields.
 REQUIRED: dict[str, list[tuple[str, ...]]] = {
@@ -72,6 +82,14 @@ def _value_texts(values: Any) -> Any:
     if any(isinstance(theirs, bool) for theirs in values):
         raise ValueError("YAML reads yes, no, on, off, true and false as truth: quote")
     return {_scalar_text(key): _scalar_text(value) for key, value in values.items()}
+
+
+def _period(text: Any) -> Any:
+    """Read a period such as `36 hours` or `30 days`."""
+    match = _PERIOD.fullmatch(text) if isinstance(text, str) else None
+    if text is not None and not match:
+        raise ValueError("a period is written as 30 days or 36 hours")
+    return match and timedelta(**{f"{match['unit']}s": int(match["count"])})
 
 
 class ColumnRule(BaseModel):
@@ -113,6 +131,8 @@ class Source(BaseModel):
     namespace: str = ""
     on_redelivery: Literal["keep", "replace"] = "keep"
     publish_attributes: list[str] = []
+    late_after: Annotated[timedelta | None, BeforeValidator(_period)] = None
+    wait_for: Literal["_manifest.json", "_SUCCESS"] | None = None
     columns: dict[str, ColumnRule]
     name: str = Field("", exclude=True)
 
@@ -175,7 +195,7 @@ def read_source(folder: Path) -> Source:
             f"{folder.name!r}: a source's folder may hold letters, digits, dot, dash "
             "and underscore in its name"
         )
-    if not path.is_file():
+    if path.is_symlink() or not path.is_file():
         raise ConfigurationError(f"{path}: missing; it says what the dumps here are")
     content = read_yaml(path)
     adapter = content.get("adapter")

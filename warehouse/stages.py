@@ -32,6 +32,7 @@ from warehouse.publication import (
     settle_published,
     silent,
 )
+from warehouse.replay import ReplaySummary, replay_quarantine
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,10 @@ def load(
         home.inbox.mkdir(parents=True)
     with _stage(home) as watch:
         with prepared(home) as connection:
-            ((load_id,),) = connection.execute(
-                "select coalesce(max(load_id), 0) + 1 from ledger.files"
-            ).fetchall()
             summary = load_inbox(
                 connection,
                 home,
-                load_id=load_id,
+                load_id=_next_load_id(connection),
                 loaded_at=utc_now(),
                 progress=lambda source, file, done, total: progress(
                     f"{source}/{file} {done / max(total, 1):.0%}"
@@ -102,6 +100,26 @@ def load(
             changed=changed,
             message=summary.in_words(),
             as_of=as_of,
+        )
+
+
+def replay(home: Home, *, only: str | None = None) -> ReplaySummary:
+    """Load again what is in quarantine, of one source or of all.
+
+    What is accepted is published by the next run, which finds it by itself.
+
+    Raises
+    ------
+    ConfigurationError
+        If a `source.yml` is wrong, or there is no such source.
+    """
+    with _stage(home), prepared(home) as connection:
+        return replay_quarantine(
+            connection,
+            home,
+            load_id=_next_load_id(connection),
+            loaded_at=utc_now(),
+            only=only,
         )
 
 
@@ -373,6 +391,11 @@ def roll_back(home: Home, version: int | None = None) -> int:
         chosen = snapshots.roll_back(home, version)
         settle_published(home)
     return chosen
+
+
+def _next_load_id(connection: duckdb.DuckDBPyConnection) -> int:
+    query = "select coalesce(max(load_id), 0) + 1 from ledger.files"
+    return connection.execute(query).fetchall()[0][0]
 
 
 def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:

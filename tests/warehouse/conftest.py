@@ -85,6 +85,12 @@ class Inbox:
         )
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take files that were written a moment ago without a second look."""
+    monkeypatch.setattr("warehouse.arrival.QUIET_SECONDS", 0)
+
+
 @pytest.fixture
 def events(tmp_path: Path) -> Inbox:
     return Inbox(tmp_path / "home", EVENTS)

@@ -2,7 +2,10 @@
 
 import gzip
 import hashlib
+import io
 import json
+import os
+import zipfile
 
 import pytest
 from backports import zstd
@@ -13,6 +16,15 @@ LINE = b'{"user": "u1", "event": "view", "at": "2026-01-01"}\n'
 def packed(content: bytes) -> bytes:
     """Compress without a time inside, so that a test has the same name every time."""
     return gzip.compress(content, mtime=0)
+
+
+def zipped(*contents: bytes) -> bytes:
+    """Put each content into one archive, as a file of its own."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, content in enumerate(contents):
+            archive.writestr(zipfile.ZipInfo(f"{number}.jsonl"), content)
+    return buffer.getvalue()
 
 
 PACKED = packed(LINE * 1000)
@@ -29,11 +41,18 @@ def flipped(content: bytes, position: int) -> bytes:
         ("a.jsonl.gz", flipped(PACKED, len(PACKED) - 6), "bad_gzip: damaged"),
         ("a.jsonl.gz", PACKED[:-9], "bad_gzip: ends too early"),
         ("a.jsonl.gz", PACKED + b"junk", "bad_gzip: damaged"),
-        ("a.jsonl.gz", LINE, "bad_gzip: does not begin as one"),
-        ("a.jsonl.gz", b"", "bad_gzip: does not begin as one"),
+        ("a.jsonl.gz", LINE, "bad_gzip: its bytes are not packed"),
+        ("a.jsonl.gz", b"", "bad_gzip: its bytes are not packed"),
         ("a.jsonl.zst", zstd.compress(LINE * 1000)[:-5], "bad_zstd: ends too early"),
         ("a.jsonl.zst", zstd.compress(LINE) + b"junk", "bad_zstd: damaged"),
-        ("a.jsonl", PACKED, "not_what_it_is_called: it is compressed"),
+        ("a.jsonl.gz", zipped(LINE), "bad_gzip: its bytes are zip"),
+        ("a.jsonl.zip", PACKED, "bad_zip: damaged"),
+        ("a.jsonl.zip", zipped(LINE * 1000)[:-5], "bad_zip: damaged"),
+        ("a.jsonl.zip", flipped(zipped(LINE * 1000), 60), "bad_zip: damaged"),
+        ("a.jsonl.zip", zipped(LINE, LINE), "bad_zip: 2 files in it"),
+        ("a.jsonl", PACKED, "not_what_it_is_called: it is gzip"),
+        ("a.csv", zipped(LINE), "not_what_it_is_called: it is zip"),
+        ("a.csv", b"PAR1", "not_what_it_is_called: it is parquet"),
         ("a.jsonl", LINE.decode().encode("utf-16"), "utf16: save it as UTF-8"),
         ("a.json", b"[" + LINE + b", {]", "invalid_json: not whole, or"),
         ("a.json", b'[{"user": "caf\xe9"}]', "invalid_json: not UTF-8"),
@@ -74,6 +93,8 @@ def test_a_file_that_cannot_be_trusted_is_refused(
         ("a.jsonl", (LINE * 3).replace(b"\n", b"\r\n")),
         ("a.jsonl.gz", packed(LINE) + packed(LINE * 2)),
         ("a.JSONL.ZST", zstd.compress(LINE) + zstd.compress(LINE * 2)),
+        ("a.jsonl.zip", zipped(LINE * 3)),
+        ("a.csv.zip", zipped(b"user,event,at\r\n" + b"u1,view,2026-01-01\r\n" * 3)),
         ("a.json", LINE * 3),
         ("a.json", b"[" + b",".join([LINE] * 3) + b"]"),
         ("a.json", b"\xef\xbb\xbf \n[" + b",".join([LINE] * 3) + b"]\n"),
@@ -151,17 +172,54 @@ def test_what_unpacks_to_too_much_is_refused(events, monkeypatch):
     assert events.files()[0][2] == "expands_too_much: more than 250 times"
 
 
-def test_links_and_what_is_no_dump_are_left_alone(events, tmp_path):
-    outside = tmp_path / "outside.jsonl"
-    outside.write_bytes(LINE)
-    (events.folder / "link.jsonl").symlink_to(outside)
-    for name in (
-        "_manifest.json",
-        ".hidden.csv",
-        "README.md",
-        "a.csv.part",
-        "notes.txt",
-    ):
+def test_only_regular_files_of_the_inbox_are_opened(events, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a.jsonl").write_bytes(LINE)
+    (events.folder / "folder").symlink_to(outside)
+    (events.folder / "link.jsonl").symlink_to(outside / "a.jsonl")
+    os.mkfifo(events.folder / "pipe.jsonl")
+    events.put("two\nlines.jsonl", LINE)
+    events.put("x" * 249 + ".jsonl", LINE)
+    events.put("Größe '; drop table raw.events; --.jsonl", LINE)
+
+    refused = events.load().n_refused
+
+    assert refused == 4
+    assert [file for file in events.files() if file[1] == "refused"] == [
+        ("folder", "refused", "not_a_regular_file: a symbolic link"),
+        ("link.jsonl", "refused", "not_a_regular_file: a symbolic link"),
+        ("pipe.jsonl", "refused", "not_a_regular_file: a device or a pipe"),
+        ("two\\nlines.jsonl", "refused", "bad_name: not printable"),
+    ]
+    loaded = [file for file, status, _ in events.files() if status != "refused"]
+    assert [len(name.encode()) for name in loaded] == [42, 255]
+    assert events.query("select count(*) from raw.events") == [(1,)]  # the same bytes
+    assert events.load().n_unchanged == 2
+    assert len(events.files()) == 6
+
+
+def test_a_link_that_takes_the_place_of_a_dump_is_not_followed(events, monkeypatch):
+    from warehouse import load
+
+    path = events.put("a.jsonl", LINE)
+    secret = events.put("../../secret", LINE)
+    find_arrived = load.find_arrived
+
+    def find_and_swap(*arguments):
+        found = find_arrived(*arguments)
+        path.unlink()
+        path.symlink_to(secret)
+        return found
+
+    monkeypatch.setattr(load, "find_arrived", find_and_swap)
+
+    assert "still being written" in events.load().in_words()
+    assert events.files() == []
+
+
+def test_what_is_no_dump_is_left_alone(events):
+    for name in (".hidden.csv", "README.md", "a.csv.part", "notes.txt"):
         events.put(name, LINE)
     events.put(".trash/a.jsonl", LINE)
     events.put("_old/a.jsonl", LINE)
@@ -170,10 +228,7 @@ def test_links_and_what_is_no_dump_are_left_alone(events, tmp_path):
     summary = events.load()
 
     assert events.files() == [("new/a.jsonl", "loaded", None)]
-    assert summary.warnings == [
-        "shop/link.jsonl: a symbolic link, left alone",
-        "shop/notes.txt: of no known format, left alone",
-    ]
+    assert summary.warnings == ["shop/notes.txt: of no known format, left alone"]
 
 
 def test_a_file_that_grows_meanwhile_is_left_for_later(events, monkeypatch):

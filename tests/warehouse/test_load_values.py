@@ -1,6 +1,7 @@
 """Values arrive as their types, exactly, or their line goes to quarantine."""
 
-from datetime import date, datetime
+import time
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import duckdb
@@ -27,6 +28,8 @@ def test_iso_times_become_utc(events):
         "2026-01-01 10:00+02": datetime(2026, 1, 1, 8),
         "2026-01-01 10:00:00 +02:00": datetime(2026, 1, 1, 8),
         "2026-01-01 10:00:00 UTC": datetime(2026, 1, 1, 10),
+        "2025-12-31T23:59:60Z": datetime(2026, 1, 1),
+        "2026-01-01T01:59:60+02:00": datetime(2026, 1, 1),
     }
     load_values(events, "at", list(moments))
 
@@ -36,12 +39,78 @@ def test_iso_times_become_utc(events):
 def test_what_is_no_iso_time_is_quarantined(events):
     values = [
         "01/02/2026", "now", "infinity", "epoch", "2026-02-30", "yesterday", "20260101",
-        "290000-01-01", "0044-03-15 (BC)", 1767261600, True, ["2026-01-01"],
+        1767261600, True, ["2026-01-01"], "2026-01-01T10:00:61", "2026-01-01T10:00+2",
+        "2026-01-01 10:00:00 Europe/Berlin", "2026-01-01T10:00:00+02:00:30",
     ]  # fmt: skip
-    load_values(events, "at", values)
+    load_values(events, "at", [*values, "2026-01-01 10:00:00"])
+
+    # DuckDB's own cast takes the zone of one row for those after it.
+    assert events.column("occurred_at") == [datetime(2026, 1, 1, 10)]
+    assert {reason for _, reason in events.reasons()} == {"bad_value:occurred_at"}
+
+
+def test_a_time_that_cannot_be_is_quarantined(events):
+    events.describe({"received_at": "got"})
+    loaded_at = datetime(2026, 11, 22)
+    moments = {
+        "0044-03-15 (BC)": "too_early:occurred_at",
+        "1970-01-01": "too_early:occurred_at",
+        "1979-12-31 23:59:59": "too_early:occurred_at",
+        "1980-01-01": None,
+        str(loaded_at + timedelta(hours=12)): None,
+        str(loaded_at + timedelta(hours=12, seconds=1)): "in_future:occurred_at",
+        str(loaded_at + timedelta(days=1)): "in_future:occurred_at",
+        "9999-12-31": "in_future:occurred_at",
+        "290000-01-01": "in_future:occurred_at",
+    }
+    load_values(events, "at", list(moments))
+    events.put_events(
+        "b.jsonl",
+        {"at": "2026-01-02 12:00", "got": "2026-01-02"},
+        {"at": "2026-01-02 12:00:01", "got": "2026-01-02"},
+        {"at": "2026-01-02", "got": "1970-01-01"},
+    )
+    events.load()
+
+    expected = [(n, reason) for n, reason in enumerate(moments.values(), 1) if reason]
+    assert events.query(
+        "select line_number, reason from ledger.quarantine order by file, line_number"
+    ) == [*expected, (2, "in_future:occurred_at"), (3, "too_early:received_at")]
+    assert len(events.column("occurred_at")) == 3
+
+
+@pytest.mark.parametrize(
+    ("unit", "counts"),
+    [
+        ("s", [1767261600000, 1767261600000000]),
+        ("ms", [1767261600, 1767261600000000]),
+        ("us", [1767261600, 1767261600000]),
+    ],
+)
+def test_a_count_of_another_unit_is_quarantined(events, unit: str, counts: list):
+    events.describe({"occurred_at": {"column": "at", "unit": unit}})
+    load_values(events, "at", counts)
 
     assert events.column("occurred_at") == []
-    assert {reason for _, reason in events.reasons()} == {"bad_value:occurred_at"}
+
+
+def test_the_machines_time_zone_changes_nothing(events, monkeypatch):
+    """Whoever has another TZ loads the same times, and groups them by the same days."""
+    moments = ["2026-03-29 02:30:00", "2026-10-25T02:30:00", "2026-10-25T02:30:00+02"]
+    events.describe(timezone="Europe/Berlin")
+    load_values(events, "at", moments)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        events.put_events("b.jsonl", *({"at": moment, "x": 1} for moment in moments))
+        events.load()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    days = "list((occurred_at, occurred_at::date) order by line_number)"
+    rows = events.query(f"select {days} from raw.events group by file_id")
+    assert rows[0] == rows[1]
 
 
 def test_a_naive_time_is_the_sources(events):
@@ -95,20 +164,29 @@ def test_numbers_are_read_exactly(events):
 def test_what_is_no_finite_number_is_quarantined(events):
     events.describe({"price": "p"})
     values = [
-        float("nan"),
-        float("inf"),
         "NaN",
+        "-Infinity",
         1e300,
         "$5",
         "1,5",
         "0x1F",
         "1_0",
+        10**14,
         True,
     ]
     load_values(events, "p", [*values, 5])
 
     assert events.column("price") == [Decimal(5)]
     assert events.reasons() == [(n, "bad_value:price") for n in range(1, 10)]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "nan", "[1, -inf]"])
+def test_a_number_that_json_does_not_have_is_quarantined(events, value: str):
+    line = '{"user": "u1", "event": "a, NaN: inf", "at": "2026-01-01", "more": %s}'
+    events.put("a.jsonl", f"{line % 1}\n{line % value}\n")
+
+    assert events.column("line_number") == [1]
+    assert events.reasons() == [(2, "not_finite")]
 
 
 def test_ids_are_kept_to_their_last_digit(events):

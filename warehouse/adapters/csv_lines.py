@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 
 from warehouse.adapters.quoting import json_object, sql_text
-from warehouse.adapters.reading import BLANK, Reading, scan_lines
+from warehouse.adapters.reading import BLANK, Reading, stage_lines
 from warehouse.integrity import Scan
 from warehouse.quarantine import FileReason, FileRefusedError, LineReason
 from warehouse.sources import Source
@@ -38,29 +38,41 @@ def read_csv(
         If there is no header, or one that cannot be read by name.
     """
     delimiter, names = read_header(scan.first_line, source.paths)
-    position = {name: i for i, name in enumerate(names, start=1)}
-    lines, n_lines = scan_lines(scan, skip=1), scan.n_lines - 1
-    selected = f"select line, null::varchar as reason from {lines}"
-    has_quotes = scan.n_quotes > scan.first_line.count(b'"')
-    line_number = None
-    if has_quotes:
+    stage_lines(connection, scan, first_line_number=2)
+    n_lines = scan.n_lines - 1
+    if scan.n_quotes <= scan.first_line.count(b'"'):
+        return staged_csv(source, scan.first_line, n_lines, has_quotes=False)
+    has_reason = _has_open_quotes(connection, delimiter)
+    if has_reason:
         refused = {line.line_number for line in scan.refused}
-        n_joined = _stage_records(connection, lines, delimiter, len(names), refused)
-        if n_joined is not None:
-            n_lines -= n_joined
-            selected, line_number = "from records", "line_number"
+        n_lines -= _stage_records(connection, delimiter, len(names), refused)
+    return staged_csv(source, scan.first_line, n_lines, has_reason=has_reason)
+
+
+def staged_csv(
+    source: Source,
+    header: bytes,
+    n_lines: int,
+    *,
+    has_quotes: bool = True,
+    has_reason: bool = False,
+) -> Reading:
+    """Say how to read CSV records that are staged, perhaps with a reason each."""
+    delimiter, names = read_header(header, source.paths)
+    position = {name: i for i, name in enumerate(names, start=1)}
+    reason = "reason" if has_reason else "null::varchar"
     cut = _cut_quoted(delimiter) if has_quotes else _cut(delimiter)
     return Reading(
         rows=f"""
             select *,
                 case
-                    when reason is not null then reason
+                    when {reason} is not null then {reason}
                     when coalesce(trim(line), '') = '' then '{BLANK}'
                     when fields is null then '{LineReason.BAD_QUOTES}'
                     when len(fields) <> {len(names)}
                         then '{LineReason.WRONG_NUMBER_OF_COLUMNS}'
                 end as line_reason
-            from (select *, {cut} as fields from ({selected}))
+            from (select *, {cut} as fields from lines_judged)
         """,
         n_rows=n_lines,
         texts={
@@ -75,8 +87,8 @@ def read_csv(
                 if name not in source.paths
             ]
         ),
-        line_number=line_number,
-        first_line_number=2,
+        header=header.decode(),
+        names=names,
         absent=[path for path in source.paths if path not in position],
     )
 
@@ -111,7 +123,7 @@ def read_header(first_line: bytes, wanted: list[str]) -> tuple[str, list[str]]:
 
     best = max(headers, key=fit)
     names = headers[best]
-    if len(set(names)) < len(names):
+    if len({name.lower() for name in names}) < len(names):
         raise FileRefusedError(FileReason.DUPLICATE_COLUMN, "a name comes twice")
     return best, names
 
@@ -143,29 +155,31 @@ def _cut_quoted(delimiter: str) -> str:
     """
 
 
-def _stage_records(
-    connection: duckdb.DuckDBPyConnection,
-    lines: str,
-    delimiter: str,
-    n_columns: int,
-    refused: set[int],
-) -> int | None:
-    """Put records that go over several lines together, in the table `records`.
-
-    It holds line_number, line and reason; told is how many lines were taken up by
-    others, or None where every line is a record and no table was made.
-    """
+def _has_open_quotes(connection: duckdb.DuckDBPyConnection, delimiter: str) -> bool:
+    """Tell whether the quotes of any line do not close in it."""
     whole = sql_text(f"(?:{_field_pattern(delimiter)})+")
     marked = f"{sql_text(delimiter)} || line"
     is_open = f"contains(line, '\"') and not regexp_full_match({marked}, {whole})"
-    query = f"select 1 from {lines} where {is_open} limit 1"
-    if not connection.execute(query).fetchall():
-        return None
+    query = f"select 1 from lines_staged where {is_open} limit 1"
+    return bool(connection.execute(query).fetchall())
+
+
+def _stage_records(
+    connection: duckdb.DuckDBPyConnection,
+    delimiter: str,
+    n_columns: int,
+    refused: set[int],
+) -> int:
+    """Put records that go over several lines together; give each line a reason, too.
+
+    Told is how many lines were taken up by others.
+    """
     connection.execute(
-        f"""
-        create or replace temp table numbered as select line from {lines};
+        """
         create or replace temp table records as
-        select rowid + 2 as line_number, line, null::varchar as reason from numbered
+        select line_number, line, null::varchar as reason from lines_staged;
+        create or replace temp view lines_staged as from records;
+        drop table lines_read
         """
     )
     connection.execute(

@@ -2,14 +2,16 @@
 
 import duckdb
 
-from warehouse.adapters.csv_lines import read_csv
-from warehouse.adapters.json_lines import read_json
-from warehouse.adapters.mapping import stage_lines
+from warehouse.adapters.csv_lines import read_csv, staged_csv
+from warehouse.adapters.json_lines import read_json, staged_json
+from warehouse.adapters.mapping import TimeLimits, judge_lines
 from warehouse.adapters.parquet_rows import read_parquet
+from warehouse.adapters.quoting import sql_text
 from warehouse.adapters.reading import Reading
+from warehouse.drift import missing_columns
 from warehouse.inbox import Dump
 from warehouse.integrity import Scan
-from warehouse.quarantine import FileReason, FileRefusedError
+from warehouse.quarantine import UNREADABLE, FileReason, FileRefusedError
 from warehouse.sources import REQUIRED, Source
 
 READERS = {
@@ -22,10 +24,8 @@ READERS = {
 
 def stage_dump(
     connection: duckdb.DuckDBPyConnection, source: Source, dump: Dump, scan: Scan
-) -> list[str]:
-    """Put every line of a dump, read and judged, into the temporary view `staged`.
-
-    Returns the columns of theirs that the map names and the file does not have.
+) -> Reading:
+    """Put every line of a dump into the temporary view `lines_staged`.
 
     Raises
     ------
@@ -33,28 +33,69 @@ def stage_dump(
         If the file cannot be read as a whole, or lacks what its kind needs.
     """
     reading = READERS[dump.format](connection, source, scan)
-    _refuse_missing_columns(source, reading)
-    try:
-        connection.execute(stage_lines(source, reading))
-    except (
-        duckdb.InvalidInputException,
-        duckdb.ConversionException,
-        duckdb.IOException,
-    ):
-        if dump.format != "parquet":
-            raise
-        raise FileRefusedError(FileReason.INVALID_PARQUET, "its rows") from None
-    ((n_rows,),) = connection.execute("select count(*) from staged").fetchall()
-    if n_rows != reading.n_rows:
-        raise FileRefusedError(
-            FileReason.COUNTS_DISAGREE, f"{reading.n_rows} lines, {n_rows} read"
-        )
-    return reading.absent
+    _refuse_missing_columns(connection, source, reading)
+    return reading
 
 
-def _refuse_missing_columns(source: Source, reading: Reading) -> None:
+def stage_again(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    file_id: int,
+    format_: str,
+    header: str | None,
+) -> Reading:
+    """Put the lines of a file that are in quarantine into `lines_staged`.
+
+    Rows of Parquet are JSON there. Left out are lines that no map can make readable.
+
+    Raises
+    ------
+    FileRefusedError
+        If the columns that the map wants now are not those of the file.
+    """
+    unreadable = ", ".join(sql_text(reason) for reason in UNREADABLE)
+    connection.execute(
+        f"""
+        create or replace temp table lines_read as
+        select line_number, decode(raw_line) as line from ledger.quarantine
+        where file_id = {file_id} and reason not in ({unreadable});
+        create or replace temp view lines_staged as from lines_read
+        """
+    )
+    ((n_lines,),) = connection.execute("select count(*) from lines_read").fetchall()
+    if format_ == "csv":
+        reading = staged_csv(source, (header or "").encode(), n_lines)
+    else:
+        reading = staged_json(connection, source, n_lines, may_hold_nul=True)
+    _refuse_missing_columns(connection, source, reading)
+    return reading
+
+
+def judge_staged(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    reading: Reading,
+    limits: TimeLimits,
+) -> None:
+    """Read and judge the lines that are staged, in the temporary view `judged`.
+
+    It looks at the lines of the view `lines_judged`, at first all of them; nothing is
+    read before somebody asks.
+    """
+    connection.execute(
+        f"""
+        create or replace temp view lines_judged as from lines_staged;
+        create or replace temp view judged as {judge_lines(source, reading, limits)}
+        """
+    )
+
+
+def _refuse_missing_columns(
+    connection: duckdb.DuckDBPyConnection, source: Source, reading: Reading
+) -> None:
     for group in REQUIRED[source.kind]:
         rules = [source.columns[field] for field in group if field in source.columns]
         columns = [rule.column for rule in rules if rule.column]
         if len(columns) == len(rules) and set(columns) <= set(reading.absent):
-            raise FileRefusedError(FileReason.MISSING_COLUMN, " or ".join(columns))
+            told = missing_columns(connection, source, reading)
+            raise FileRefusedError(FileReason.MISSING_COLUMN, ", ".join(told))

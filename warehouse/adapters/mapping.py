@@ -1,5 +1,8 @@
 """The column map as SQL: from the texts of a reading to our fields and a verdict."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
 from warehouse.adapters import values
 from warehouse.adapters.quoting import (
     json_object,
@@ -10,19 +13,31 @@ from warehouse.adapters.quoting import (
 from warehouse.adapters.reading import Reading
 from warehouse.quarantine import LineReason
 from warehouse.raw_tables import ITEMS, MONEY
-from warehouse.sources import REQUIRED, ColumnRule, Source, field_types
+from warehouse.sources import MOMENTS, REQUIRED, ColumnRule, Source, field_types
 
 # What is unreadable here is worth no quarantine: a line with no address still counts.
 _LENIENT = ("email", "phone")
+# No tracker is older; what lies before is a wrong unit, or a clock that was never set.
+_EARLIEST = "timestamp '1980-01-01'"
+CLOCK_TOLERANCE = timedelta(hours=12)  # as much as a wrong time zone can make
 _NOT_FINITE = r"[:\[,]-?(NaN|Infinity|nan|inf)"
 
 
-def stage_lines(source: Source, reading: Reading) -> str:
-    """Write the statements that make the view `staged`, one row a line.
+@dataclass(frozen=True)
+class TimeLimits:
+    """When what a line tells of may have happened; naive UTC."""
 
-    It has `line_number`, `reason` (null where the line is good), `raw_line` where it is
-    not, our fields in the raw table's order (email and phone in clear), `attributes`
-    and `published_attributes`.
+    loaded_at: datetime
+    late_before: datetime | None = None  # of a source that says `late_after`
+    late_after: timedelta | None = None
+
+
+def judge_lines(source: Source, reading: Reading, limits: TimeLimits) -> str:
+    """Select the lines of the view `lines_judged`, read and judged.
+
+    One row a line: `line_number`, `reason` (null where the line is good), `raw_line`
+    where it is not, our fields in the raw table's order (email and phone in clear),
+    `attributes` and `published_attributes`.
     """
     types = field_types(source.kind)
     position: dict[str | None, int] = {path: i for i, path in enumerate(reading.texts)}
@@ -31,25 +46,28 @@ def stage_lines(source: Source, reading: Reading) -> str:
         for field, rule in source.columns.items()
         if rule.value is not None or rule.column in position
     }
+    native = {
+        field: f"native_{position[source.columns[field].column]}"
+        for field in read
+        if _is_native(reading, source.columns[field], types[field])
+    }
+    read |= native
     raw = "".join(
         f", {text} as raw_{i}" for i, text in enumerate(reading.texts.values())
+    )
+    raw += "".join(
+        f", {value} as native_{position[path]}"
+        for path, (_, value) in reading.native.items()
     )
     texts = "".join(
         f", {values.blank_as_null(f'raw_{i}')} as text_{i}" for i in position.values()
     )
+    texts += "".join(f", {name}" for name in dict.fromkeys(native.values()))
     typed = "".join(
-        f", {_typed(source, field, read[field]) if field in read else 'null'}"
+        f", {_typed(source, field, read[field], native) if field in read else 'null'}"
         f"::{type_} as {field}"
         for field, type_ in types.items()
     )
-    bounded = ", ".join(
-        f"{values.within_range(field)} as {field}"
-        for field, type_ in types.items()
-        if type_ == "TIMESTAMP" and field in read
-    )
-    bounded = f"replace ({bounded})" if bounded else ""
-    line_number = reading.line_number or "null::bigint"
-    number = reading.line_number or f"rowid + {reading.first_line_number}"
     published = json_object(
         [
             (name, f"json_extract(attributes, {json_pointer(split_path(name))})")
@@ -57,11 +75,10 @@ def stage_lines(source: Source, reading: Reading) -> str:
         ]
     )
     return f"""
-        create or replace temp table staged_lines as
         with
         rows as not materialized ({reading.rows}),
         texts_read as not materialized (
-            select line, line_reason, {line_number} as line_number,
+            select line, line_reason, line_number,
                 {reading.attributes} as attributes {raw}
             from rows
         ),
@@ -69,21 +86,25 @@ def stage_lines(source: Source, reading: Reading) -> str:
             select line, line_reason, line_number, attributes {texts} from texts_read
         ),
         typed as not materialized (select * {typed} from texts_filled),
-        bounded as not materialized (select * {bounded} from typed),
         judged as not materialized (
-            select *, {_verdict(source, reading, read, position)} as reason from bounded
+            select *, {_verdict(source, reading, read, position, limits)} as reason
+            from typed
         )
         select
             line_number,
             reason,
-            case when reason is not null then {reading.raw_line} end as raw_line,
+            case when reason is not null then line end as raw_line,
             {", ".join(types)},
             attributes,
             {published} as published_attributes
-        from judged;
-        create or replace temp view staged as
-        select * replace ({number} as line_number) from staged_lines
+        from judged
     """
+
+
+def _is_native(reading: Reading, rule: ColumnRule, type_: str) -> bool:
+    """Tell whether a field is a column as it is, which is of the field's type."""
+    is_plain = rule.values is None and rule.unit is None and rule.matches is None
+    return is_plain and reading.native.get(rule.column or "", ("",))[0] == type_
 
 
 def _text_of(rule: ColumnRule, position: dict[str | None, int]) -> str:
@@ -100,9 +121,11 @@ def _text_of(rule: ColumnRule, position: dict[str | None, int]) -> str:
     return f"case {text} {renamed} else {text} end"
 
 
-def _typed(source: Source, field: str, text: str) -> str:
-    """Read a field's text as its type."""
+def _typed(source: Source, field: str, text: str, native: dict[str, str]) -> str:
+    """Read a field's text, or what is no text, as its type."""
     rule, type_ = source.columns[field], field_types(source.kind)[field]
+    if field in native:
+        return f"try_cast({text} as {type_})"
     if rule.matches is not None:
         return f"coalesce(regexp_matches({text}, {sql_text(rule.matches)}), false)"
     if rule.unit:
@@ -123,8 +146,40 @@ def _given(field: str, text: str) -> str:
     """Count an id that spells out that there is none as not given."""
     if not field.endswith("_id"):
         return text
-    none = "('null', 'none', 'nan', 'undefined')"
-    return f"case when lower(trim({text})) in {none} then null else {text} end"
+    return f"case when {values.says_nothing(text)} then null else {text} end"
+
+
+def _time_cases(
+    source: Source, read: dict[str, str], types: dict[str, str], limits: TimeLimits
+) -> list[str]:
+    """Say which times cannot be, or are of no use any more."""
+    latest = _timestamp(limits.loaded_at + CLOCK_TOLERANCE)
+    cases = []
+    for field in read:
+        if types[field] == "TIMESTAMP":
+            cases.append((f"{field} < {_EARLIEST}", LineReason.TOO_EARLY, field))
+            cases.append((f"{field} > {latest}", LineReason.IN_FUTURE, field))
+    moment = MOMENTS[source.kind]
+    has_receipt = {moment, "received_at"} <= set(read)
+    if has_receipt:
+        is_later = f"{moment} > received_at + {_interval(CLOCK_TOLERANCE)}"
+        cases.append((is_later, LineReason.IN_FUTURE, moment))
+    if limits.late_after and moment in read:
+        late = []
+        if limits.late_before:
+            late.append(f"{moment} < {_timestamp(limits.late_before)}")
+        if has_receipt:
+            late.append(f"{moment} < received_at - {_interval(limits.late_after)}")
+        cases += [(is_late, LineReason.TOO_LATE, moment) for is_late in late]
+    return [f"when {test} then '{reason}:{field}'" for test, reason, field in cases]
+
+
+def _timestamp(moment: datetime) -> str:
+    return f"timestamp '{moment}'"
+
+
+def _interval(period: timedelta) -> str:
+    return f"to_seconds({period.total_seconds():.0f})"
 
 
 def _verdict(
@@ -132,6 +187,7 @@ def _verdict(
     reading: Reading,
     read: dict[str, str],
     position: dict[str | None, int],
+    limits: TimeLimits,
 ) -> str:
     """Say why a line is refused: by itself, for what it lacks, for what it holds."""
     types = field_types(source.kind)
@@ -150,6 +206,7 @@ def _verdict(
             is_bad = f"case when {looks_nested} then {nested} else false end"
         if is_bad and field not in _LENIENT:
             cases.append(f"when {is_bad} then '{LineReason.BAD_VALUE}:{field}'")
+    cases.extend(_time_cases(source, read, types, limits))
     for group in REQUIRED[source.kind]:  # an address that is none, and nothing else
         if "email" in group:
             lacks = f"coalesce({', '.join(group)}) is null"

@@ -29,17 +29,21 @@ def read_parquet(
     FileRefusedError
         If DuckDB cannot read its footer.
     """
-    file = f"read_parquet({sql_text(str(scan.path))}, hive_partitioning = false)"
+    file = _file(scan)
     try:
         described = connection.execute(f"describe from {file}").fetchall()
         metadata = f"parquet_file_metadata({sql_text(str(scan.path))})"
         ((n_rows,),) = connection.execute(f"select num_rows from {metadata}").fetchall()
     except duckdb.Error:
         raise FileRefusedError(FileReason.INVALID_PARQUET, "its footer") from None
+    names = [name for name, *_ in described]
+    if len({name.lower() for name in _written_names(connection, scan)}) < len(names):
+        raise FileRefusedError(FileReason.DUPLICATE_COLUMN, "a name comes twice")
     columns = {
-        name: (f"struct_extract_at(line, {position})", type_)
+        name: (f"column_{position}", type_)
         for position, (name, type_, *_) in enumerate(described, start=1)
     }
+    _stage_rows(connection, scan, names)
     types = field_types(source.kind)
     numbers = {
         rule.column for field, rule in source.columns.items() if types[field] == MONEY
@@ -54,7 +58,10 @@ def read_parquet(
             texts[path] = f"json_extract_string({value}, {json_pointer(parts[1:])})"
             inner.setdefault(parts[0], []).append(parts[1:])
     return Reading(
-        rows=f"select line, null::varchar as line_reason from {file} as line",
+        rows=f"""
+            select *, {_as_object(columns, texts)} as line, null::varchar as line_reason
+            from lines_judged
+        """,
         n_rows=n_rows,
         texts=texts,
         attributes=json_object(
@@ -64,9 +71,63 @@ def read_parquet(
                 if name not in texts
             ]
         ),
-        raw_line="to_json(line)::varchar",
+        native={
+            path: native
+            for path in texts
+            if path in columns and (native := _native(source, *columns[path]))
+        },
+        is_ordered=False,
+        names=names,
         absent=[path for path in source.paths if path not in texts],
     )
+
+
+def _written_names(connection: duckdb.DuckDBPyConnection, scan: Scan) -> list[str]:
+    """List the columns as the file has them; DuckDB renames those that come twice."""
+    schema = connection.execute(
+        f"select name, num_children from parquet_schema({sql_text(str(scan.path))})"
+    ).fetchall()
+    names, n_inner = [], 0
+    for name, n_children in schema[1:]:
+        if n_inner == 0:
+            names.append(name)
+        else:
+            n_inner -= 1
+        n_inner += n_children or 0
+    return names
+
+
+def _file(scan: Scan, options: str = "") -> str:
+    path = sql_text(str(scan.path))
+    return f"read_parquet({path}, hive_partitioning = false{options})"
+
+
+def _stage_rows(
+    connection: duckdb.DuckDBPyConnection, scan: Scan, names: list[str]
+) -> None:
+    """Give rows numbers, in `lines_staged`; columns go by position, not by name."""
+    listed = ", ".join(f"column_{i}" for i in range(1, len(names) + 1))
+    if "file_row_number" in names:  # a column of theirs; counting is slower
+        rows = f"select *, row_number() over () as n from {_file(scan)}"
+        rows, number = f"({rows})", "n"
+    else:
+        rows, number = _file(scan, ", file_row_number = true"), "n + 1"
+    connection.execute(
+        f"""
+        create or replace temp view lines_staged as
+        select {number} as line_number, {listed}
+        from {rows} as file ({listed}, n)
+        """
+    )
+
+
+def _as_object(columns: dict[str, tuple[str, str]], texts: dict[str, str]) -> str:
+    """Write a row as a JSON object, what is mapped as the text that it is read as."""
+    pairs = (
+        f"{sql_text(name)}, {texts.get(name, column)}"
+        for name, (column, _) in columns.items()
+    )
+    return f"json_object({', '.join(pairs)})::varchar"
 
 
 def _is_nested(type_: str) -> bool:
@@ -85,6 +146,23 @@ def _text(column: str, type_: str, *, keep_nan: bool) -> str:
             f"then cast({column} as bigint)::varchar else {column}::varchar end"
         )
     return f"{column}::varchar"
+
+
+def _native(source: Source, column: str, type_: str) -> tuple[str, str] | None:
+    """See a column as a time or a number without a detour over its text, if it is one.
+
+    A fraction takes the detour: it is worth what it is written as, not its nearest
+    binary number.
+    """
+    if type_ == "TIMESTAMP WITH TIME ZONE":
+        return "TIMESTAMP", f"timezone('UTC', {column})"
+    if type_.startswith("TIMESTAMP"):
+        moment = f"cast({column} as timestamp)"
+        if source.timezone != "UTC":
+            zone = sql_text(source.timezone)
+            moment = f"timezone('UTC', timezone({zone}, {moment}))"
+        return "TIMESTAMP", moment
+    return (MONEY, column) if type_.endswith(("INT", "INTEGER")) else None
 
 
 def _as_json(column: str, type_: str) -> str:

@@ -11,12 +11,7 @@ _ITEMS_SHAPE = sql_text(
     '[{"product_id": "VARCHAR", "product_name": "VARCHAR", "category": "VARCHAR", '
     '"price": "VARCHAR", "quantity": "VARCHAR"}]'
 )
-# A clock with no seconds, or a blank before the offset, is ISO but not DuckDB's.
-_NO_SECONDS = sql_text(
-    r"^(\d{4}-\d\d?-\d\d?[T ]\d\d?:\d\d)(:\d\d(?:\.\d+)?)? ?(Z|[+-]\d\d(?::?\d\d)?)$"
-)
-_NAIVE = sql_text(r"\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d(:\d\d(\.\d+)?)?)?")
-_FIRST, _LAST = "timestamp '0001-01-01'", "timestamp '9999-12-31 23:59:59.999999'"
+_OFFSET = r" ?([+-])(\d\d)(?::?(\d\d))?$"
 
 
 def blank_as_null(text: str) -> str:
@@ -25,6 +20,12 @@ def blank_as_null(text: str) -> str:
         f"case when {text} < '!' then nullif(trim({text}, e' \\t\\n'), '') "
         f"else {text} end"
     )
+
+
+def says_nothing(text: str) -> str:
+    """Tell whether an id spells out that there is none; `cleaned_id` in dbt agrees."""
+    pattern = sql_text(r"(?i)\s*(?:null|none|nan|undefined)\s*")
+    return f"regexp_full_match({text}, {pattern})"
 
 
 def number(text: str) -> str:
@@ -49,22 +50,44 @@ def time(text: str, timezone: str) -> str:
     """Read an ISO time as UTC; one with no offset is `timezone`'s.
 
     Where clocks go back an hour the later of the two is meant, where they go forward
-    the time is read as if they had not yet.
+    the time is read as if they had not yet. The second 60 of a minute is the first of
+    the next. Names of zones are not read: a cast that knows them takes the zone of one
+    row for those that follow (DuckDB 1.5, with ICU).
     """
-    padded = rf"regexp_replace({text}, {_NO_SECONDS}, '\1:00\3')"
-    spaced = rf"regexp_replace({text}, {_NO_SECONDS}, '\1\2\3')"
-    absolute = (
-        f"cast(coalesce(try_cast({text} as timestamptz), "
-        f"try_cast({spaced} as timestamptz), try_cast({padded} as timestamptz)"
-        ") as timestamp)"
-    )
+    clock = f"substr({text}, 11)"
+    has_offset = f"contains({clock}, '+') or contains({clock}, '-')"
+    without_z = f"rtrim({text}, 'zZ')"
+    naive = f"coalesce({_clock(text)}, {_clock(without_z)})"
     if timezone != "UTC":
-        local = f"timezone({sql_text(timezone)}, try_cast({text} as timestamp))"
-        absolute = (
-            f"case when regexp_full_match({text}, {_NAIVE}) "
-            f"then timezone('UTC', {local}) else {absolute} end"
-        )
-    return f"case when {_begins_with_digit(text)} then {absolute} end"
+        is_utc = f"regexp_matches({text}, '(?i)(z|utc)$')"
+        local = f"timezone('UTC', timezone({sql_text(timezone)}, {_clock(text)}))"
+        naive = f"case when {is_utc} then {naive} else {local} end"
+    return (
+        f"case when {_begins_with_digit(text)} then "
+        f"case when {has_offset} then {_time_with_offset(text)} else {naive} end end"
+    )
+
+
+def _clock(text: str) -> str:
+    """Read a time as it stands on the wall."""
+    leap = f"try_cast(replace({text}, ':59:60', ':59:59') as timestamp)"
+    return (
+        f"coalesce(try_cast({text} as timestamp), "
+        f"case when contains({text}, ':59:60') then {leap} + interval 1 second end)"
+    )
+
+
+def _time_with_offset(text: str) -> str:
+    """Read a time that ends in hours, or hours and minutes, before or after UTC."""
+    pattern = sql_text(_OFFSET)
+
+    def part(group: int) -> str:
+        return f"nullif(regexp_extract({text}, {pattern}, {group}), '')"
+
+    minutes = f"{part(2)}::integer * 60 + coalesce({part(3)}::integer, 0)"
+    signed = f"case when {part(1)} = '-' then -1 else 1 end * ({minutes})"
+    wall = _clock(f"regexp_replace({text}, {pattern}, '')")
+    return f"{wall} - to_minutes({signed})"
 
 
 def epoch(text: str, unit: str) -> str:
@@ -121,8 +144,3 @@ def looks_nested(text: str) -> str:
 
 def _begins_with_digit(text: str) -> str:
     return f"{text} >= '0' and {text} < ':'"
-
-
-def within_range(moment: str) -> str:
-    """Leave the years that Python, and any client, can hold."""
-    return f"case when {moment} between {_FIRST} and {_LAST} then {moment} end"

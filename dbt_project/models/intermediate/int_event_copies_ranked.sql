@@ -48,7 +48,8 @@ copies as (
     select
         events.event_key,
         events.event_id,
-        events.content_hash,
+        coalesce(events.content_hash, {{ record_hash('events.sent_record') }})
+            as content_hash,
         events.namespace,
         events.source,
         events.received_at

@@ -1,0 +1,211 @@
+"""Which dumps have arrived: closed by their writer, and whole by their manifest.
+
+A file that is taken too early is worse than one that is taken late: half of it would
+be loaded, and the whole of it then refused as other content under the same name.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+import psutil
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+
+from warehouse.inbox import Dump
+from warehouse.integrity import Scan
+from warehouse.quarantine import FileReason, FileRefusedError
+from warehouse.sources import Source
+
+MANIFEST = "_manifest.json"
+MAX_MANIFEST_BYTES = 1 << 24
+QUIET_SECONDS = 2  # a file that was written to so lately is looked at twice
+OPEN_SECONDS = 86_400  # nobody writes to a file for so long without writing anything
+
+FileState = tuple[int, int, int]
+
+
+class ManifestEntry(BaseModel):
+    """What a manifest says of one file; what it does not say is not checked."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    name: str = Field(validation_alias=AliasChoices("name", "file", "path"))
+    size: int | None = Field(
+        None, validation_alias=AliasChoices("size", "bytes", "n_bytes")
+    )
+    sha256: str | None = Field(None, pattern=r"^[0-9A-Fa-f]{64}$")
+    lines: int | None = Field(
+        None, validation_alias=AliasChoices("lines", "n_lines", "line_count")
+    )
+
+    def check_size(self, n_bytes: int) -> None:
+        """Refuse a file of another size, before a byte of it is read."""
+        _refuse_unless_equal("bytes", n_bytes, self.size)
+
+    def check(self, scan: Scan) -> None:
+        """Refuse a file of other bytes, or another number of lines.
+
+        Lines are those of the unpacked file, a header among them; a Parquet file has
+        none.
+        """
+        listed = self.sha256.lower() if self.sha256 else None
+        _refuse_unless_equal("sha256", scan.sha256, listed)
+        if scan.n_lines:
+            _refuse_unless_equal("lines", scan.n_lines, self.lines)
+
+
+class _Manifest(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    files: list[ManifestEntry]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A dump that is there, and what its manifest says of it, if there is one."""
+
+    source: Source
+    dump: Dump
+    state: FileState | None = None
+    expected: ManifestEntry | None = None
+    refusal: FileRefusedError | None = None
+
+
+def file_state(path: Path) -> FileState:
+    """Tell what changes when somebody writes to a file."""
+    state = os.lstat(path)
+    return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def find_arrived(
+    listed: list[tuple[Source, Path, Dump]], looked_at: datetime, warnings: list[str]
+) -> list[Arrival]:
+    """Keep the dumps that are ready; add to `warnings` which are left for later.
+
+    Ready is what no process has open for writing, what does not change while one
+    looks, what the source's `wait_for` and a manifest in its folder do not hold back.
+
+    Parameters
+    ----------
+    listed : list of (Source, Path, Dump)
+        The dumps of the inbox, with the folder of their source.
+    looked_at : datetime
+        When they were listed, naive UTC.
+    warnings : list of str
+        Added to.
+    """
+    states = {
+        dump.path: file_state(dump.path)
+        for _, _, dump in listed
+        if dump.refusal is None
+    }
+    unsettled = _still_written(states, looked_at)
+    manifests: dict[Path, dict[str, ManifestEntry] | FileRefusedError] = {}
+    arrived = []
+    for source, folder, dump in listed:
+        where = f"{source.name}/{dump.file}"
+        if dump.refusal:
+            arrived.append(Arrival(source, dump, refusal=dump.refusal))
+            continue
+        state, in_folder = states[dump.path], dump.path.parent
+        if dump.path in unsettled:
+            warnings.append(f"{where}: still being written, left for later")
+        elif source.wait_for and not (in_folder / source.wait_for).is_file():
+            warnings.append(f"{where}: left until {source.wait_for} is beside it")
+        elif not os.path.lexists(in_folder / MANIFEST):
+            arrived.append(Arrival(source, dump, state))
+        else:
+            if in_folder not in manifests:
+                manifests[in_folder] = _read_manifest(in_folder / MANIFEST)
+                parts = (source.name, *in_folder.relative_to(folder).parts)
+                warnings.extend(
+                    _missing(manifests[in_folder], in_folder, "/".join(parts))
+                )
+            manifest = manifests[in_folder]
+            if isinstance(manifest, FileRefusedError):
+                arrived.append(Arrival(source, dump, state, refusal=manifest))
+            elif dump.path.name in manifest:
+                entry = manifest[dump.path.name]
+                arrived.append(Arrival(source, dump, state, entry))
+            else:
+                warnings.append(f"{where}: left until {MANIFEST} lists it")
+    return arrived
+
+
+def _still_written(states: dict[Path, FileState], looked_at: datetime) -> set[Path]:
+    """Find files that somebody has open for writing, or that change meanwhile."""
+    now = looked_at.replace(tzinfo=UTC).timestamp()
+    ages = {path: now - mtime_ns / 1e9 for path, (_, _, mtime_ns) in states.items()}
+    if any(age < QUIET_SECONDS for age in ages.values()):
+        time.sleep(QUIET_SECONDS)
+    opened = set()
+    if any(age < OPEN_SECONDS for age in ages.values()):
+        opened = {path.resolve() for path in _open_for_writing()}
+    return {
+        path
+        for path, state in states.items()
+        if path.resolve() in opened or not is_as_it_was(path, state)
+    }
+
+
+def is_as_it_was(path: Path, state: FileState | None) -> bool:
+    """Tell whether nobody has written to a file, or taken it away."""
+    try:
+        return file_state(path) == state
+    except FileNotFoundError:
+        return False
+
+
+def _open_for_writing() -> Iterator[Path]:
+    """List what the processes that we may look into have open for writing."""
+    for process in psutil.process_iter():
+        try:
+            opened = process.open_files()
+        except psutil.Error:
+            continue
+        for file in opened:
+            if getattr(file, "mode", "r") != "r":  # other systems do not tell
+                yield Path(file.path)
+
+
+def _read_manifest(path: Path) -> dict[str, ManifestEntry] | FileRefusedError:
+    """Read a manifest, or tell why nothing that it may list can be trusted."""
+    try:
+        if path.is_symlink() or path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise ValueError("a link, or too large")
+        content = json.loads(path.read_bytes())
+        files = {"files": content} if isinstance(content, list) else content
+        entries = _Manifest.model_validate(files).files
+    except (ValidationError, ValueError, RecursionError, OSError):
+        words = f'{MANIFEST} does not read {{"files": [{{"name": ...}}, ...]}}'
+        return FileRefusedError(FileReason.BAD_MANIFEST, words)
+    names = [entry.name for entry in entries]
+    if any(PurePosixPath(name).name != name for name in names):
+        words = f"{MANIFEST} names a file outside its folder"
+        return FileRefusedError(FileReason.BAD_MANIFEST, words)
+    if len(set(names)) < len(names):
+        return FileRefusedError(FileReason.BAD_MANIFEST, f"{MANIFEST}: a name twice")
+    return {entry.name: entry for entry in entries}
+
+
+def _missing(
+    manifest: dict[str, ManifestEntry] | FileRefusedError, folder: Path, where: str
+) -> list[str]:
+    """Say which files of a manifest are not there."""
+    if isinstance(manifest, FileRefusedError):
+        return []
+    return [
+        f"{where}/{ascii(name)[1:-1]}: listed by {MANIFEST}, but not there"
+        for name in manifest
+        if not os.path.lexists(folder / name)
+    ]
+
+
+def _refuse_unless_equal(what: str, found: object, listed: object) -> None:
+    if listed is not None and found != listed:
+        words = f"{found} {what}, {listed} in {MANIFEST}"
+        raise FileRefusedError(FileReason.MANIFEST_MISMATCH, words)
