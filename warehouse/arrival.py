@@ -140,8 +140,9 @@ def _still_written(states: dict[Path, FileState], looked_at: datetime) -> set[Pa
     """Find files that somebody has open for writing, or that change meanwhile."""
     now = looked_at.replace(tzinfo=UTC).timestamp()
     ages = {path: now - mtime_ns / 1e9 for path, (_, _, mtime_ns) in states.items()}
-    if any(age < QUIET_SECONDS for age in ages.values()):
-        time.sleep(QUIET_SECONDS)
+    youngest = min(ages.values(), default=QUIET_SECONDS)
+    if youngest < QUIET_SECONDS:
+        time.sleep(QUIET_SECONDS - max(youngest, 0))
     opened = set()
     if any(age < OPEN_SECONDS for age in ages.values()):
         opened = {path.resolve() for path in _open_for_writing()}

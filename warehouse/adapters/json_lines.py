@@ -4,6 +4,14 @@ import json
 
 import duckdb
 
+from warehouse.adapters.json_rest import (
+    find_usual_keys,
+    has_duplicates,
+    keys_of,
+    mapped_objects,
+    select_rest,
+    usual_number,
+)
 from warehouse.adapters.quoting import (
     json_pointer,
     json_sorted,
@@ -17,10 +25,9 @@ from warehouse.sources import Source
 from warehouse.suspects import LONG_LINE_BYTES, MAX_DEPTH, nesting_depth
 
 MAX_OBJECT_BYTES = 1 << 24
-LINES_SAMPLED = 1000
-MAX_USUAL_KEYS = 8
 
 # DuckDB reads more than JSON is: NaN, Infinity, and a comma before a closing bracket.
+_HAS_NUL = r"contains(line, '\u0000')"
 _TRAILING_COMMA = r",\s*[}\]]"
 _NOT_FINITE = r"[:\[,]\s*-?(?i:nan|inf)"
 # Either of them, in patterns that begin with one character: four times faster.
@@ -63,40 +70,39 @@ def staged_json(
     without looking at it any closer.
     """
     parts = {path: split_path(path) for path in source.paths}
-    own = [path_parts[0] for path_parts in parts.values() if len(path_parts) == 1]
-    outer = list(dict.fromkeys(tuple(p[:-1]) for p in parts.values() if len(p) > 1))
-    keys = _key_lists(outer)
-    usual = _usual_keys(connection, keys)
-    plain = [lists for lists in usual if set(lists[0]) <= set(own)]
-
-    shape, positions = _shape_of(list(parts.values()))
-    fields = f"json_transform(line, {sql_text(json.dumps(shape))})"
-    tried = ", ".join(f"try({text}) as keys_{i}" for i, text in enumerate(keys))
+    paths = list(parts.values())
+    objects = mapped_objects(paths)
+    usual = find_usual_keys(connection, paths, objects)
+    shape, positions = _shape_of(paths)
     rows = f"""
-        select line, line_number, line_reason,
-            case when line_reason is null then {fields} end as fields,
-            case when line_reason is null and not {_has_keys(plain)}
-                then {_rest(own)} end as rest
+        select *,
+            case
+                when usual is not null and {_is_strict(may_hold_nul)} then null
+                else {_line_reason(may_hold_nul)}
+            end as line_reason
         from (
-            select *, {_line_reason(usual, len(keys), may_hold_nul)} as line_reason
-            from (select line, line_number, {tried} from lines_judged)
+            select *, {usual_number(usual)} as usual
+            from (select line, line_number, try({keys_of(objects)}) as keys
+                  from lines_judged)
         )
     """
-    for inner in sorted(outer):
-        rows = f"select * replace ({_without(parts, inner)} as rest) from ({rows})"
-    names = list(dict.fromkeys(name for lists in usual for name in lists[0]))
+    rows = select_rest(rows, usual, paths, objects)
+    fields = f"json_transform(line, {sql_text(json.dumps(shape))})"
     return Reading(
-        rows=rows,
+        rows=f"""
+            select *, case when line_reason is null then {fields} end as fields
+            from ({rows})
+        """,
         n_rows=n_lines,
         texts={
             path: _extract(positions, path_parts) for path, path_parts in parts.items()
         },
-        attributes=json_sorted("rest", [keys[0] for keys in outer]),
+        attributes=json_sorted("rest"),
         nested={
             path: f"json_type(line, {json_pointer(path_parts)}) in ('OBJECT', 'ARRAY')"
             for path, path_parts in parts.items()
         },
-        names=names,
+        names=list(dict.fromkeys(name for one in usual for name in one.keys[0] or [])),
     )
 
 
@@ -131,76 +137,26 @@ def _stage_document(connection: duckdb.DuckDBPyConnection, scan: Scan) -> int:
     return connection.execute("select count(*) from lines_read").fetchall()[0][0]
 
 
-def _key_lists(outer: list[tuple[str, ...]]) -> list[str]:
-    """Select the keys of the line, and of each object that the map reaches into."""
-    inner = (f"json_keys(line, {json_pointer(list(keys))})" for keys in outer)
-    return ["json_keys(line)", *inner]
+def _is_strict(may_hold_nul: bool) -> str:
+    """Tell whether a line is JSON by the letter, if it is JSON for DuckDB."""
+    lax = [_matches("line", pattern) for pattern in _NOT_STRICT]
+    if may_hold_nul:
+        lax.append(_HAS_NUL)
+    return f"not ({' or '.join(lax)})"
 
 
-def _usual_keys(
-    connection: duckdb.DuckDBPyConnection, keys: list[str]
-) -> list[tuple[list[str], ...]]:
-    """List the most frequent keys of the first lines, where none comes twice."""
-    tried = ", ".join(f"try({text}) as keys_{i}" for i, text in enumerate(keys))
-    unique = " and ".join(_is_unique(f"keys_{i}") for i in range(len(keys)))
-    rows = connection.execute(
-        f"""
-        select * exclude (n_lines) from (
-            select *, count(*) as n_lines
-            from (select {tried} from lines_staged limit {LINES_SAMPLED})
-            group by all
-        )
-        where keys_0 is not null and keys_0 <> [] and {unique}
-        order by n_lines desc, keys_0
-        limit {MAX_USUAL_KEYS}
-        """
-    )
-    return rows.fetchall()
-
-
-def _has_keys(usual: list[tuple[list[str], ...]]) -> str:
-    """Tell whether the keys of a line are one of these lists."""
-    if not usual:
-        return "false"
-    each = (
-        " and ".join(
-            f"keys_{i} is not distinct from {_list_of(names)}"
-            for i, names in enumerate(lists)
-        )
-        for lists in usual
-    )
-    return f"coalesce({' or '.join(f'({one})' for one in each)}, false)"
-
-
-def _list_of(names: list[str] | None) -> str:
-    if names is None:
-        return "null"
-    return f"[{', '.join(map(sql_text, names))}]::varchar[]"
-
-
-def _is_unique(keys: str) -> str:
-    """Tell whether no key comes twice, be it in other letters."""
-    lower = f"list_transform({keys}, lambda key: lower(key))"
-    return f"coalesce(len({keys}) = len(list_distinct({lower})), true)"
-
-
-def _line_reason(
-    usual: list[tuple[list[str], ...]], n_lists: int, may_hold_nul: bool
-) -> str:
+def _line_reason(may_hold_nul: bool) -> str:
     """Judge a line by itself."""
-    unique = " and ".join(_is_unique(f"keys_{i}") for i in range(n_lists))
-    nul = "contains(line, '\\u0000')" if may_hold_nul else "false"
-    lax = " or ".join(_matches("line", pattern) for pattern in _NOT_STRICT)
+    nul = _HAS_NUL if may_hold_nul else "false"
     return f"""
         case
-            when {_has_keys(usual)} and not ({lax}) and not {nul} then null
             when coalesce(trim(line, e' \\t\\r'), '') = '' then '{BLANK}'
             when not json_valid(line) then '{LineReason.INVALID_JSON}'
             when {_matches(_BARE, _TRAILING_COMMA)} then '{LineReason.INVALID_JSON}'
             when ltrim(line, e' \\t\\r\\n')[1] <> '{{' then '{LineReason.NOT_AN_OBJECT}'
             when {nul} then '{LineReason.CONTROL_CHARACTER}'
             when {_matches(_BARE, _NOT_FINITE)} then '{LineReason.NOT_FINITE}'
-            when not ({unique}) then '{LineReason.DUPLICATE_KEY}'
+            when {has_duplicates("keys")} then '{LineReason.DUPLICATE_KEY}'
         end
     """
 
@@ -236,21 +192,3 @@ def _extract(positions: dict, parts: list[str]) -> str:
         position, positions = positions[part]
         expression = f"struct_extract_at({expression}, {position})"
     return expression
-
-
-def _rest(own: list[str]) -> str:
-    """Select the line without its own mapped keys."""
-    return f"json_merge_patch(line, {sql_text(json.dumps(dict.fromkeys(own)))})"
-
-
-def _without(parts: dict[str, list[str]], keys: tuple[str, ...]) -> str:
-    """Take mapped keys out of an inner object, where it is one."""
-    n = len(keys)
-    patch: dict = {p[n]: None for p in parts.values() if (*p[:-1],) == keys}
-    for key in reversed(keys):
-        patch = {key: patch}
-    return (
-        "case when line_reason is not null then rest "
-        f"when json_type(line, {json_pointer(list(keys))}) = 'OBJECT' "
-        f"then json_merge_patch(rest, {sql_text(json.dumps(patch))}) else rest end"
-    )

@@ -44,17 +44,12 @@ def json_object(pairs: list[tuple[str, str]]) -> str:
     return _object_text(f"list_filter([{entries}], lambda e: e.value is not null)")
 
 
-def json_sorted(text: str, emptied: list[str]) -> str:
-    """Sort the fields of a JSON object by name, without those that are null.
-
-    A field of `emptied` is left out where nothing is left in it.
-    """
-    kept = "e.value is not null"
-    if emptied:
-        names = ", ".join(map(sql_text, sorted(emptied)))
-        kept += f" and not (e.key in ({names}) and e.value::varchar = '{{}}')"
+def json_sorted(text: str) -> str:
+    """Sort the fields of a JSON object by name, without those that are null."""
     entries = f"map_entries(cast({text} as map(varchar, json)))"
-    return _object_text(f"list_sort(list_filter({entries}, lambda e: {kept}))")
+    return _object_text(
+        f"list_sort(list_filter({entries}, lambda e: e.value is not null))"
+    )
 
 
 def _object_text(entries: str) -> str:
