@@ -241,6 +241,11 @@ def _in_words(error: Exception) -> str:
     """Say what went wrong; of what nobody foresaw, at least its kind."""
     if isinstance(error, TesseraError):
         return str(error)
+    if isinstance(error, OSError) and error.filename:
+        return (
+            f"{error.filename}: {error.strerror}. Tessera must be able to write to its "
+            "home, and to read the inbox; the last good snapshot stands"
+        )
     return (
         f"{type(error).__name__}: {error}\n"
         "This was not foreseen; the last good snapshot stands. "

@@ -137,6 +137,8 @@ def read_yaml(path: Path) -> dict:
         content = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not readable as YAML: {error}") from error
+    except RecursionError:
+        raise ConfigurationError(f"{path}: not readable as YAML: too deep") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -219,6 +219,9 @@ def _load_dump(load: _Load, arrival: Arrival, report: Report) -> None:
             )
         elif isinstance(refusal, FileRefusedError):
             _record_refusal(load, arrival, str(refusal), known)
+        elif refusal.filename == str(dump.path):
+            words = f"{FileReason.NOT_READABLE}: {refusal.strerror}"
+            _record_refusal(load, arrival, words, known)
         else:
             raise
     finally:
@@ -356,7 +359,10 @@ def _record_refusal(
     source, dump = arrival.source, arrival.dump
     load.summary.n_refused += 1
     load.summary.warnings.append(f"{source.name}/{dump.file}: refused: {reason}")
-    sha256 = "" if dump.refusal else hash_file(dump.path)
+    try:
+        sha256 = "" if dump.refusal else hash_file(dump.path)
+    except OSError:
+        sha256 = ""
     row = ("refused", dump.file, sha256, reason)
     if row not in [
         (file.status, file.file, file.sha256, file.reason) for file in known

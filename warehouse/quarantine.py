@@ -61,6 +61,7 @@ class FileReason(StrEnum):
     TAKES_TOO_LONG = "takes_too_long"
     TOO_LARGE = "too_large"
     BAD_NAME = "bad_name"
+    NOT_READABLE = "not_readable"
     NOT_A_REGULAR_FILE = "not_a_regular_file"
     BAD_MANIFEST = "bad_manifest"
     MANIFEST_MISMATCH = "manifest_mismatch"

@@ -102,6 +102,12 @@ def order_lines(tmp_path: Path) -> Inbox:
 
 
 @pytest.fixture
+def open_inbox() -> Callable[[Path], Inbox]:
+    """Make an inbox for events in a home of the test's choice."""
+    return lambda root: Inbox(root, EVENTS)
+
+
+@pytest.fixture
 def make_inbox(tmp_path: Path) -> Callable[[dict], Inbox]:
     """Make inboxes, each in a home of its own, for sources described by hand."""
     numbers = itertools.count()

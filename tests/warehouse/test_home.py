@@ -47,6 +47,8 @@ def test_defaults_hold_where_settings_are_silent(home: Home):
         ("a: &x 1\nb: *x", "aliases"),
         ("a: !!python/object/apply:os.system [ls]", "not readable"),
         ("a: [", "not readable"),
+        ("[" * 100_000, "not readable"),
+        ("#" * 2**21, "larger than 1,000,000 bytes"),
     ],
 )
 def test_a_wrong_setting_is_named(home: Home, text: str, named: str):

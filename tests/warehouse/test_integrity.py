@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import tracemalloc
 import zipfile
 
 import pytest
@@ -144,6 +145,31 @@ def test_suspect_lines_are_refused_one_by_one_with_their_bytes(events):
     assert events.query(
         "select n_lines, n_accepted, n_quarantined, n_blank from ledger.files"
     ) == [(9, 3, 5, 1)]
+
+
+def test_what_is_too_large_is_refused_in_little_memory(events):
+    """A line of 50 MB, a million brackets and a number of 5,000 digits."""
+    line = '{"user": "u1", "event": "e", "at": "2026-01-01", "x": %s}\n'
+    events.put(
+        "a.jsonl",
+        line % 1
+        + line % f'"{"x" * 50_000_000}"'
+        + line % ("[" * 10**6 + "]" * 10**6)
+        + line % ("[" * 9000 + "]" * 9000)
+        + line % ("9" * 5000)
+        + line % 2,
+    )
+    tracemalloc.start()
+
+    events.load()
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30_000_000
+    assert events.reasons() == [(2, "too_long"), (3, "too_long"), (4, "too_deep")]
+    assert events.column("attributes") == [
+        f'{{"x":{number}}}' for number in (1, "9" * 5000, 2)
+    ]
 
 
 def test_a_lone_line_cut_within_a_character_is_refused(events):

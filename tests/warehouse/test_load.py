@@ -183,6 +183,53 @@ def test_permuted_files_and_lines_make_the_same_rows(make_inbox):
     assert found[0] == found[1]
 
 
+some_events = st.lists(
+    st.fixed_dictionaries(
+        {
+            "user": st.sampled_from(["u1", "u2", None]),
+            "event": st.sampled_from(["view", "buy", ""]),
+            "at": st.sampled_from(["2026-01-01", "2026-01-02T10:00:00+02:00", "soon"]),
+        },
+        optional={
+            "id": st.sampled_from(["e1", "e2"]),
+            "geo": st.sampled_from([{}, {"country": "DE"}, {"city": "X"}, "DE", None]),
+            "more": st.sampled_from([{"b": 1, "a": None}, "x", None]),
+        },
+    ),
+    max_size=12,
+)
+
+
+@given(events=some_events, order=st.randoms(use_true_random=False))
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_any_split_and_order_of_lines_makes_the_same_rows(make_inbox, events, order):
+    columns = {"event_id": "id", "country": "geo.country"}
+    together, apart = make_inbox(), make_inbox()
+    for inbox in (together, apart):
+        inbox.describe(columns)
+    together.put_events("a.jsonl", *events)
+    mixed = order.sample(events, len(events))
+    for number in range(3):
+        apart.put_events(f"{number}.jsonl", *mixed[number::3], {"n": number})
+    together.put_events("b.jsonl", *({"n": number} for number in range(3)))
+
+    found = []
+    for inbox in (together, apart):
+        inbox.load()
+        said = "content_hash, event_id, user_id, event_name, occurred_at, country"
+        rows = inbox.query(f"select {said}, attributes from raw.events order by all")
+        refused = inbox.query(
+            "select reason, decode(raw_line) from ledger.quarantine order by all"
+        )
+        found.append((rows, refused))
+
+    assert found[0] == found[1]
+
+
 def test_the_same_bytes_are_loaded_once_whatever_their_name(events):
     path = events.put_events("a.jsonl", {}, {"user": "u2"})
     events.load()

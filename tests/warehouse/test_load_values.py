@@ -1,5 +1,6 @@
 """Values arrive as their types, exactly, or their line goes to quarantine."""
 
+import json
 import time
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -196,6 +197,17 @@ def test_ids_are_kept_to_their_last_digit(events):
     assert events.column("user_id") == [str(user) for user in users]
 
 
+def test_a_number_that_would_change_is_no_id(events):
+    """What is 1.1 to a reader of numbers may have been 1.10, another product."""
+    line = '{"user": %s, "event": "e", "at": "2026-01-01"}'
+    ids = ["1.10", "1.1", "17850.0", '"1.10"', '"v1.1.0"', "1e5", "1", "-2.50"]
+    events.put("a.jsonl", "\n".join(line % user for user in ids))
+
+    kept = ["1.1", "17850.0", "1.10", "v1.1.0", "1"]
+    assert events.column("user_id") == kept
+    assert events.reasons() == [(n, "bad_value:user_id") for n in (1, 6, 8)]
+
+
 @pytest.mark.parametrize("user", [{"id": 1}, ["u1"]])
 def test_an_id_that_is_an_object_is_quarantined(events, user):
     events.put_events("a.jsonl", {"user": user}, {"user": "[u1]"})
@@ -238,6 +250,30 @@ def test_items_are_typed_and_their_products_namespaced(events):
     }
     assert events.column("items") == [[item], []]
     assert events.reasons() == [(n, "bad_value:items") for n in (3, 4, 5)]
+
+
+def test_what_items_say_beyond_our_fields_is_kept(events):
+    events.describe({"items": "order.lines"})
+    known = {"product_id": "p1", "price": 2}
+    more = known | {"size": {"eu": 38}}
+    events.put_events(
+        "a.jsonl",
+        {"order": {"lines": [known]}},
+        {"order": {"lines": [known, more], "note": "x"}, "b": 1},
+    )
+    twice = '[{"product_id": "p1", "product_id": "p2"}]'
+    events.put_events("b.jsonl", {"order": {"lines": twice}})
+
+    kept = json.dumps([known, more], separators=(",", ":"))
+    assert events.column("attributes") == [
+        None,
+        f'{{"b":1,"order":{{"note":"x"}},"order.lines":{kept}}}',
+    ]
+    assert events.query("select len(items) from raw.events order by all") == [
+        (1,),
+        (2,),
+    ]
+    assert events.reasons() == [(1, "bad_value:items")]
 
 
 def test_values_are_renamed_matched_and_constant(order_lines):

@@ -68,6 +68,16 @@ def judge_lines(source: Source, reading: Reading, limits: TimeLimits) -> str:
         f"::{type_} as {field}"
         for field, type_ in types.items()
     )
+    attributes = "attributes"
+    if "items" in read and (path := source.columns["items"].column):
+        more = values.unknown_items(f"raw_{position[path]}")
+        kept = f"json_object({sql_text(path)}, {more})"
+        attributes = f"""
+            case
+                when {more} is null then attributes
+                else json_merge_patch(coalesce(attributes, '{{}}'), {kept})
+            end
+        """
     published = json_object(
         [
             (name, f"json_extract(attributes, {json_pointer(split_path(name))})")
@@ -83,7 +93,8 @@ def judge_lines(source: Source, reading: Reading, limits: TimeLimits) -> str:
             from rows
         ),
         texts_filled as not materialized (
-            select line, line_reason, line_number, attributes {texts} from texts_read
+            select line, line_reason, line_number, {attributes} as attributes {texts}
+            from texts_read
         ),
         typed as not materialized (select * {typed} from texts_filled),
         judged as not materialized (
@@ -204,6 +215,8 @@ def _verdict(
         elif nested := reading.nested.get(rule.column or ""):
             looks_nested = values.looks_nested(f"text_{position[rule.column]}")
             is_bad = f"case when {looks_nested} then {nested} else false end"
+        if is_bad and field.endswith("_id") and rule.values is None and reading.nested:
+            is_bad = f"{is_bad} or {values.is_changed_fraction(text)}"
         if is_bad and field not in _LENIENT:
             cases.append(f"when {is_bad} then '{LineReason.BAD_VALUE}:{field}'")
     cases.extend(_time_cases(source, read, types, limits))

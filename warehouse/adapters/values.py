@@ -101,6 +101,23 @@ def epoch(text: str, unit: str) -> str:
     )
 
 
+def is_changed_fraction(text: str) -> str:
+    """Tell whether an id was a number that its text is not: 1.10, or 1e5.
+
+    DuckDB reads a fraction and writes the shortest that is equal to it; what was sent
+    stands in the line.
+    """
+    pattern = sql_text(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+    written = " or ".join(
+        f"contains(line, {before} || {text} || {after})"
+        for before, after in (("'\"'", "'\"'"), ("''", "','"), ("''", "'}'"))
+    )
+    return (
+        f"case when contains({text}, '.') and regexp_full_match({text}, {pattern}) "
+        f"then not ({written}) else false end"
+    )
+
+
 def items(text: str) -> str:
     """Read a JSON list of objects; null where a part of it cannot be read."""
     raw = f"from_json({text}, {_ITEMS_SHAPE})"
@@ -112,11 +129,26 @@ def items(text: str) -> str:
     numbers = ", ".join(f"{name} := {number(f'item.{name}')}" for name in _ITEM_NUMBERS)
     nothing = f"coalesce({', '.join(f'item.{n}' for n in _ITEM_TEXTS)})"
     is_bad = f"lambda item: {nothing} is null or {bad}"
+    twice = "len(json_keys(item)) <> len(list_distinct(json_keys(item)))"
     return (
         f"case when not json_valid({text}) then null "
+        f"when {_any_item(text, twice)} then null "
         f"when len(list_filter({raw}, {is_bad})) = 0 "
         f"then list_transform({raw}, lambda item: struct_pack({texts}, {numbers})) end"
     )
+
+
+def unknown_items(text: str) -> str:
+    """See a list of items as JSON if any of them says more than we read of it."""
+    known = ", ".join(map(sql_text, (*_ITEM_TEXTS, *_ITEM_NUMBERS)))
+    says_more = f"not list_has_all([{known}], json_keys(item))"
+    return f"case when {_any_item(text, says_more)} then cast({text} as json) end"
+
+
+def _any_item(text: str, test: str) -> str:
+    """Tell whether a test holds for any `item` of a JSON list."""
+    found = f"list_filter(from_json({text}, '[\"JSON\"]'), lambda item: {test})"
+    return f"case when json_valid({text}) then len({found}) > 0 else false end"
 
 
 def email(text: str) -> str:
