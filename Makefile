@@ -6,6 +6,7 @@ READY := $(VENV)/.ready
 TESSERA_HOME ?= data
 WORKERS ?= 2
 USERS ?= 1500
+EVENTS ?= 1000000
 PORT ?= 8080
 
 # Imports of large libraries cost seconds when their bytecode is not kept.
@@ -38,8 +39,8 @@ format: $(READY)  ## let the formatters write
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix -q dbt_project/models dbt_project/tests
 
-bench: $(READY)  ## time every stage on a sample of USERS users
-	@$(BIN)/python tests/benchmarks/bench.py --users $(USERS)
+bench: $(READY)  ## time loading EVENTS events, and every stage on USERS users
+	@$(BIN)/python tests/benchmarks/bench.py --users $(USERS) --events $(EVENTS)
 
 docs: $(READY)  ## dbt docs as one page, in published/docs of the home
 	@$(BIN)/tessera docs --home "$(TESSERA_HOME)"

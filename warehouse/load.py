@@ -18,7 +18,7 @@ from warehouse.arrival import Arrival, find_arrived, is_as_it_was
 from warehouse.connection import bounded_memory, drop_temporary, watched
 from warehouse.drift import missing_columns, record_new_fields
 from warehouse.home import Home
-from warehouse.inbox import Dump, find_dumps, find_sources
+from warehouse.inbox import PLAIN, Dump, find_dumps, find_sources
 from warehouse.integrity import Report, Scan, hash_file, scan_file
 from warehouse.pseudonyms import Pseudonymizer
 from warehouse.quarantine import FileReason, FileRefusedError
@@ -36,6 +36,7 @@ Progress = Callable[[str, str, int, int], None]
 
 SHARE_SCANNED, SHARE_STAGED = 0.1, 0.2  # of the time that a file takes, until then
 SECONDS_AT_LEAST, BYTES_A_SECOND = 300, 500_000  # no file may take longer
+UNVERIFIED = "integrity unverified: neither it nor a manifest has its checksum"
 MANY_LINES = 1000  # of fewer, a share of bad ones says little
 DEFAULT_QUARANTINED_SHARE = 0.5
 
@@ -265,6 +266,9 @@ def _load_lines(
     source, dump, summary = arrival.source, arrival.dump, load.summary
     where = f"{source.name}/{dump.file}"
     file = _ledger_file(load, source, dump, scan.sha256)
+    if dump.format == "parquet" and dump.compression == PLAIN:
+        known = arrival.expected and arrival.expected.sha256
+        file = file if known else replace(file, note=UNVERIFIED)
 
     def part(begin: float, end: float) -> Callable[[float], None]:
         return lambda share: report(int(dump.n_bytes * (begin + share * (end - begin))))
@@ -297,8 +301,11 @@ def _load_lines(
     except duckdb.InterruptException:
         words = f"more than {seconds:.0f} s"
         raise FileRefusedError(FileReason.TAKES_TOO_LONG, words) from None
-    except (duckdb.InvalidInputException, duckdb.IOException) as error:
-        if dump.format != "parquet" or "space" in str(error):
+    except duckdb.Error as error:
+        is_ours = isinstance(error, duckdb.OutOfMemoryException) or "space" in str(
+            error
+        )
+        if dump.format != "parquet" or is_ours:
             raise
         raise FileRefusedError(FileReason.INVALID_PARQUET, "its rows") from None
     if missing:

@@ -45,6 +45,7 @@ class LedgerFile:
     loaded_at: datetime
     format: str | None = None
     header: str | None = None
+    note: str | None = None  # stands as the reason of a file that is loaded
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,10 @@ def store_lines(
     """
     if n_lines >= ROWS_PER_FILE:
         raise FileRefusedError(FileReason.TOO_LARGE, f"{n_lines:,} lines")
-    with transaction(connection):
+    in_order = nullcontext() if is_ordered else any_order(connection)
+    with in_order, transaction(connection):
         _remove_files(connection, replaced)
-        with nullcontext() if is_ordered else any_order(connection):
-            n_accepted = _insert_rows(connection, source, file)
+        n_accepted = _insert_rows(connection, source, file)
         fault_point("load")
         n_quarantined = n_blank = 0
         if n_accepted < n_lines:
@@ -192,7 +193,8 @@ def insert_ledger(
     reason: str | None = None,
 ) -> None:
     """Write a file's line of the ledger."""
-    row = {**asdict(file), **asdict(counts), "status": status, "reason": reason}
+    row = {**asdict(file), **asdict(counts), "status": status}
+    row["reason"] = reason or file.note
     columns = list(LEDGER["ledger.files"])
     marks = ", ".join("?" for _ in columns)
     connection.execute(

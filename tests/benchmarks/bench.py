@@ -1,6 +1,6 @@
-"""Time `tessera run` stage by stage: in full, and with nothing new.
+"""Time loading beside DuckDB's readers, and `tessera run` stage by stage.
 
-    python tests/benchmarks/bench.py [--users 1500]
+    python tests/benchmarks/bench.py [--users 1500] [--events 1000000]
 
 A table goes to standard error, one JSON object to standard output. A time alone says
 little about another machine: compare the stages, and runs of one machine.
@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import loading
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +26,7 @@ def main() -> None:
     """Write a sample, run twice, print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--users", type=int, default=1500, help="default: 1500")
+    parser.add_argument("--events", type=int, default=1_000_000, help="1,000,000")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder), options.users)
@@ -41,6 +43,8 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     figures["peak_memory_mb"] = peak
     show(figures)
+    figures["loading"] = loading.compare(options.events, n_pairs=3)
+    loading.show(figures["loading"])
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

@@ -8,8 +8,11 @@ import os
 import tracemalloc
 import zipfile
 
+import duckdb
 import pytest
 from backports import zstd
+
+from warehouse.load import UNVERIFIED
 
 LINE = b'{"user": "u1", "event": "view", "at": "2026-01-01"}\n'
 
@@ -67,6 +70,7 @@ def flipped(content: bytes, position: int) -> bytes:
         ("a.csv", b"", "bad_header"),
         ("a.csv", b'user,"event\n', "bad_header"),
         ("a.csv", b"user,event,at,user\n", "duplicate_column"),
+        ("a.csv", b"user,event,at,User\n", "duplicate_column"),
         ("a.csv", b"user,at\n", "missing_column: event"),
         ("a.csv", b"user event at\nu1 view 2026-01-01\n", "missing_column"),
     ],
@@ -119,6 +123,45 @@ def test_every_form_of_the_same_lines_is_read_alike(events, file: str, content: 
         (expected, None)
     ]
     assert not events.home.staged_files.exists()
+
+
+def test_a_damaged_parquet_file_is_refused_or_said_to_be_unverified(events):
+    """A flipped byte in its rows may show nowhere, but in the sum of a manifest."""
+    path = events.folder / "a.parquet"
+    duckdb.execute(
+        f"""
+        copy (
+            select 'u' || i as user, 'view' as event, timestamp '2026-01-01' as at
+            from range(2000) as t (i)
+        ) to '{path}'
+        """
+    )
+    content = path.read_bytes()
+    damaged = [flipped(content, position) for position in range(4, 4000, 400)]
+    for number, damage in enumerate([content[:-9], content[9:], *damaged]):
+        events.put(f"{number}.parquet", damage)
+    path.unlink()
+    events.put("listed/a.parquet", damaged[0])
+    sha256 = hashlib.sha256(content).hexdigest()
+    events.put(
+        "listed/_manifest.json", json.dumps([{"name": "a.parquet", "sha256": sha256}])
+    )
+
+    events.load()
+
+    reasons = {file: (status, reason) for file, status, reason in events.files()}
+    assert reasons["0.parquet"] == ("refused", "invalid_parquet: its footer")
+    assert reasons["1.parquet"] == ("refused", "invalid_parquet: its rows")
+    assert reasons["listed/a.parquet"][1].startswith("manifest_mismatch")
+    others = {reasons[f"{number}.parquet"] for number in range(2, 12)}
+    assert others <= {
+        ("loaded", UNVERIFIED),
+        ("refused", "invalid_parquet: its rows"),
+        ("refused", "invalid_parquet: its footer"),
+    }
+    events.put("listed/a.parquet", content)
+    assert events.load().n_accepted == 2000
+    assert ("listed/a.parquet", "loaded", None) in events.files()
 
 
 def test_suspect_lines_are_refused_one_by_one_with_their_bytes(events):

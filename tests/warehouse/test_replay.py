@@ -8,7 +8,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from warehouse.cli import main
 from warehouse.connection import open_work
 from warehouse.errors import ConfigurationError
 from warehouse.replay import ReplaySummary, replay_quarantine
@@ -106,3 +108,18 @@ def test_a_kind_that_changed_does_not_mix_tables(events):
 
     assert "was loaded as events" in replay(events).in_words()
     assert events.query(COUNTS) == [(2, 1, 1, 0)]
+
+
+def test_the_command_line_replays(events):
+    events.put_events("a.jsonl", {"event": ""})
+    events.load()
+    events.describe({"event_name": {"value": "view"}})
+
+    result = CliRunner().invoke(
+        main, ["quarantine", "replay", "--json", "--home", str(events.home.root)]
+    )
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["n_accepted"] == 1
+    words = "1 lines looked at again: 1 accepted, 0 still refused"
+    assert words in " ".join(result.stderr.split())
