@@ -16,7 +16,7 @@ import psutil
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from warehouse.inbox import Dump
-from warehouse.integrity import Scan
+from warehouse.integrity import Scan, open_regular
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.sources import Source
 
@@ -46,16 +46,17 @@ class ManifestEntry(BaseModel):
         """Refuse a file of another size, before a byte of it is read."""
         _refuse_unless_equal("bytes", n_bytes, self.size)
 
-    def check(self, scan: Scan) -> None:
-        """Refuse a file of other bytes, or another number of lines.
-
-        Lines are those of the unpacked file, a header among them; a Parquet file has
-        none.
-        """
+    def check_bytes(self, scan: Scan) -> None:
+        """Refuse a file of other bytes."""
         listed = self.sha256.lower() if self.sha256 else None
         _refuse_unless_equal("sha256", scan.sha256, listed)
-        if scan.n_lines:
-            _refuse_unless_equal("lines", scan.n_lines, self.lines)
+
+    def check_lines(self, n_lines: int) -> None:
+        """Refuse a file of another number of lines.
+
+        They are those of the unpacked file, a header among them; of Parquet, rows.
+        """
+        _refuse_unless_equal("lines", n_lines, self.lines)
 
 
 class _Manifest(BaseModel):
@@ -99,9 +100,9 @@ def find_arrived(
         Added to.
     """
     states = {
-        dump.path: file_state(dump.path)
+        dump.path: state
         for _, _, dump in listed
-        if dump.refusal is None
+        if dump.refusal is None and (state := _state_if_there(dump.path))
     }
     unsettled = _still_written(states, looked_at)
     manifests: dict[Path, dict[str, ManifestEntry] | FileRefusedError] = {}
@@ -111,8 +112,8 @@ def find_arrived(
         if dump.refusal:
             arrived.append(Arrival(source, dump, refusal=dump.refusal))
             continue
-        state, in_folder = states[dump.path], dump.path.parent
-        if dump.path in unsettled:
+        state, in_folder = states.get(dump.path), dump.path.parent
+        if state is None or dump.path in unsettled:
             warnings.append(f"{where}: still being written, left for later")
         elif source.wait_for and not (in_folder / source.wait_for).is_file():
             warnings.append(f"{where}: left until {source.wait_for} is beside it")
@@ -155,10 +156,14 @@ def _still_written(states: dict[Path, FileState], looked_at: datetime) -> set[Pa
 
 def is_as_it_was(path: Path, state: FileState | None) -> bool:
     """Tell whether nobody has written to a file, or taken it away."""
+    return _state_if_there(path) == state
+
+
+def _state_if_there(path: Path) -> FileState | None:
     try:
-        return file_state(path) == state
+        return file_state(path)
     except FileNotFoundError:
-        return False
+        return None
 
 
 def _open_for_writing() -> Iterator[Path]:
@@ -176,12 +181,14 @@ def _open_for_writing() -> Iterator[Path]:
 def _read_manifest(path: Path) -> dict[str, ManifestEntry] | FileRefusedError:
     """Read a manifest, or tell why nothing that it may list can be trusted."""
     try:
-        if path.is_symlink() or path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise ValueError("a link, or too large")
-        content = json.loads(path.read_bytes())
+        with open_regular(path) as file:
+            text = file.read(MAX_MANIFEST_BYTES + 1)
+        if len(text) > MAX_MANIFEST_BYTES:
+            raise ValueError("too large")
+        content = json.loads(text)
         files = {"files": content} if isinstance(content, list) else content
         entries = _Manifest.model_validate(files).files
-    except (ValidationError, ValueError, RecursionError, OSError):
+    except (FileRefusedError, ValidationError, ValueError, RecursionError, OSError):
         words = f'{MANIFEST} does not read {{"files": [{{"name": ...}}, ...]}}'
         return FileRefusedError(FileReason.BAD_MANIFEST, words)
     names = [entry.name for entry in entries]

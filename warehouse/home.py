@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from warehouse.errors import ConfigurationError, WarehouseBusyError
 
 MAX_CONFIG_BYTES = 1_000_000
+MAX_CONFIG_DEPTH = 20
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -132,13 +133,19 @@ def read_yaml(path: Path) -> dict:
         raise ConfigurationError(f"{path}: larger than {MAX_CONFIG_BYTES:,} bytes")
     try:
         text = path.read_text(encoding="utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
-            raise ConfigurationError(f"{path}: YAML aliases (*name) are not allowed")
+        depth = 0
+        for event in yaml.parse(text):
+            if isinstance(event, yaml.AliasEvent):
+                raise ConfigurationError(
+                    f"{path}: YAML aliases (*name) are not allowed"
+                )
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_CONFIG_DEPTH:
+                raise ConfigurationError(f"{path}: nested too deep")
         content = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not readable as YAML: {error}") from error
-    except RecursionError:
-        raise ConfigurationError(f"{path}: not readable as YAML: too deep") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -55,9 +55,12 @@ def find_dumps(folder: Path, warnings: list[str]) -> list[Dump]:
     the reason for which it is refused.
     """
     dumps = []
-    for path in _walk(folder, folder):
+    for path in _walk(folder, folder, warnings):
         file = path.relative_to(folder).as_posix()
-        mode = path.lstat()
+        try:
+            mode = path.lstat()
+        except FileNotFoundError:  # taken away just now
+            continue
         if not file.isprintable():
             refusal = FileRefusedError(FileReason.BAD_NAME, "not printable")
             dumps.append(Dump(path, ascii(file)[1:-1], refusal=refusal))
@@ -78,13 +81,19 @@ def find_dumps(folder: Path, warnings: list[str]) -> list[Dump]:
     return dumps
 
 
-def _walk(folder: Path, root: Path) -> Iterator[Path]:
+def _walk(folder: Path, root: Path, warnings: list[str]) -> Iterator[Path]:
     """Yield the files below, sorted; folders that are links are not entered."""
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        where = ascii(folder.relative_to(root.parent).as_posix())[1:-1]
+        warnings.append(f"{where}: {error.strerror}, left alone")
+        return
+    for entry in entries:
         path = Path(entry.path)
         if entry.name[0] in "._" or entry.name.lower().endswith(_UNFINISHED):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(path, root)
+            yield from _walk(path, root, warnings)
         elif not (folder == root and entry.name == CONFIG_FILE):
             yield path

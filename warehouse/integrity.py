@@ -10,7 +10,10 @@ import codecs
 import gzip
 import hashlib
 import json
+import lzma
 import os
+import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -41,7 +44,10 @@ FIRST_PRINTABLE = 32
 
 _MAGIC = {
     "gzip": (b"\x1f\x8b",),
-    "zstd": (b"\x28\xb5\x2f\xfd",),
+    "zstd": (
+        b"\x28\xb5\x2f\xfd",
+        *(bytes([number]) + b"\x2a\x4d\x18" for number in range(0x50, 0x60)),
+    ),  # the others begin a frame to be skipped
     "zip": (b"PK\x03\x04", b"PK\x05\x06"),  # so are spreadsheets
     "bzip2": (b"BZh",),
     "xz": (b"\xfd7zX",),
@@ -49,6 +55,18 @@ _MAGIC = {
 }
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNPACKING_ERRORS = (gzip.BadGzipFile, zlib.error, zstd.ZstdError, EOFError)
+
+_UNZIPPING_ERRORS = (  # of what may be in a damaged directory
+    *_UNPACKING_ERRORS,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    struct.error,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 Report = Callable[[int], None]
 Document = Literal["array", "unstructured"]
@@ -96,10 +114,6 @@ class _HashedFile(BufferedIOBase):
         self._report(self.n_bytes)
         return block
 
-    def begins_with(self) -> bytes:
-        """Look at the first four bytes without reading them."""
-        return self._file.peek(4)[:4]
-
     def hexdigest(self) -> str:
         """Hash what is left to read too, and tell the sum of all."""
         while self.read(BLOCK_BYTES):
@@ -110,7 +124,7 @@ class _HashedFile(BufferedIOBase):
 
 def hash_file(path: Path, report: Report = lambda _: None) -> str:
     """Tell the sha256 of a file's bytes."""
-    with _open_regular(path) as file:
+    with open_regular(path) as file:
         return _HashedFile(file, report).hexdigest()
 
 
@@ -126,9 +140,9 @@ def scan_file(dump: Dump, staged_files: Path, report: Report = lambda _: None) -
         sha256 = hash_file(dump.path, report)
         scan = scan_file(_unzip(dump, staged_files), staged_files)
         return replace(scan, sha256=sha256)
-    with _open_regular(dump.path) as file:
+    with open_regular(dump.path) as file:
         hashed = _HashedFile(file, report)
-        blocks = _unpack(hashed, dump)
+        blocks = _unpack(hashed, file.peek(4), dump)
         if dump.format == "parquet":
             path = _unpack_parquet(dump, blocks, staged_files)
             return Scan(hashed.hexdigest(), path=path)
@@ -137,8 +151,8 @@ def scan_file(dump: Dump, staged_files: Path, report: Report = lambda _: None) -
     if not scan.is_suspect:
         path = _safe_link(dump.path, staged_files)
         return replace(scan, sha256=sha256, path=path, compression=dump.compression)
-    with _open_regular(dump.path) as file:
-        blocks = _unpack(_HashedFile(file, lambda _: None), dump)
+    with open_regular(dump.path) as file:
+        blocks = _unpack(file, file.peek(4), dump)
         path = staged_files / "cleaned"
         if scan.document:
             write_plain(blocks, path)
@@ -150,10 +164,28 @@ def scan_file(dump: Dump, staged_files: Path, report: Report = lambda _: None) -
     )
 
 
-def _open_regular(path: Path) -> BufferedReader:
-    """Open without following a link, nor waiting for a pipe's other end."""
+def unpack_copy(dump: Dump, scan: Scan, staged_files: Path) -> Scan:
+    """Have a clean file read from an unpacked copy: DuckDB knows not every gzip."""
+    path = staged_files / "unpacked"
+    with open_regular(dump.path) as file:
+        write_plain(_unpack(file, file.peek(4), dump), path)
+    return replace(scan, path=path, compression=PLAIN)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file, following no link, nor waiting for a pipe's other end.
+
+    Raises
+    ------
+    FileRefusedError
+        If it is something else.
+    """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    return os.fdopen(os.open(path, flags), "rb")
+    file = os.fdopen(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise FileRefusedError(FileReason.NOT_A_REGULAR_FILE)
+    return file
 
 
 def _safe_link(path: Path, staged_files: Path) -> Path:
@@ -164,11 +196,12 @@ def _safe_link(path: Path, staged_files: Path) -> Path:
     return link
 
 
-def _unpack(hashed: _HashedFile, dump: Dump) -> Iterator[bytes]:
+def _unpack(
+    file: _HashedFile | BufferedReader, start: bytes, dump: Dump
+) -> Iterator[bytes]:
     """Yield blocks of unpacked bytes; every checksum on the way is verified."""
-    readers = {PLAIN: lambda: hashed, "gzip": lambda: gzip.GzipFile(fileobj=hashed)}
-    readers["zstd"] = lambda: zstd.ZstdFile(hashed)
-    start = hashed.begins_with()
+    readers = {PLAIN: lambda: file, "gzip": lambda: gzip.GzipFile(fileobj=file)}
+    readers["zstd"] = lambda: zstd.ZstdFile(file)
     bad = None if dump.compression == PLAIN else FileReason(f"bad_{dump.compression}")
     found = _kind_of_bytes(start)
     if bad and found != dump.compression:
@@ -210,21 +243,29 @@ def _unzip(dump: Dump, staged_files: Path) -> Dump:
     """Write out the one file in a ZIP archive, its checksum verified."""
     path = staged_files / "unzipped"
     n_unpacked = 0
-    try:
-        with _open_regular(dump.path) as file, zipfile.ZipFile(file) as archive:
-            names = [info for info in archive.infolist() if not info.is_dir()]
-            if len(names) != 1:
-                words = f"{len(names)} files in it, not one: unpack it first"
-                raise FileRefusedError(FileReason.BAD_ZIP, words)
-            with archive.open(names[0]) as packed, path.open("wb") as copy:
-                path.chmod(0o600)
-                while block := packed.read(BLOCK_BYTES):
-                    n_unpacked += len(block)
-                    _refuse_if_too_much(n_unpacked, dump)
-                    copy.write(block)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, *_UNPACKING_ERRORS):
-        raise FileRefusedError(FileReason.BAD_ZIP, "damaged, or locked") from None
+    with path.open("wb") as copy:
+        path.chmod(0o600)
+        for block in _zip_blocks(dump):
+            n_unpacked += len(block)
+            _refuse_if_too_much(n_unpacked, dump)
+            copy.write(block)
     return replace(dump, path=path, compression=PLAIN, n_bytes=n_unpacked)
+
+
+def _zip_blocks(dump: Dump) -> Iterator[bytes]:
+    """Yield the one file in a ZIP archive; what `zipfile` raises is a refusal."""
+    with open_regular(dump.path) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                infos = [info for info in archive.infolist() if not info.is_dir()]
+                if len(infos) != 1:
+                    words = f"{len(infos)} files in it, not one: unpack it first"
+                    raise FileRefusedError(FileReason.BAD_ZIP, words)
+                with archive.open(infos[0]) as packed:
+                    while block := packed.read(BLOCK_BYTES):
+                        yield block
+        except _UNZIPPING_ERRORS:
+            raise FileRefusedError(FileReason.BAD_ZIP, "damaged, or locked") from None
 
 
 def _scan_blocks(blocks: Iterator[bytes], *, may_be_document: bool) -> Scan:

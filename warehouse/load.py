@@ -4,6 +4,7 @@ A file's rows, its refused lines and its line in the ledger are committed togeth
 that a load may be killed anywhere and run again. Every line is accounted for.
 """
 
+import logging
 import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -14,12 +15,13 @@ from pathlib import Path
 import duckdb
 
 from warehouse.adapters.generic import judge_staged, stage_dump
+from warehouse.adapters.reading import Reading
 from warehouse.arrival import Arrival, find_arrived, is_as_it_was
 from warehouse.connection import bounded_memory, drop_temporary, watched
 from warehouse.drift import missing_columns, record_new_fields
 from warehouse.home import Home
 from warehouse.inbox import PLAIN, Dump, find_dumps, find_sources
-from warehouse.integrity import Report, Scan, hash_file, scan_file
+from warehouse.integrity import Report, Scan, hash_file, scan_file, unpack_copy
 from warehouse.pseudonyms import Pseudonymizer
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.raw_rows import (
@@ -33,6 +35,14 @@ from warehouse.raw_rows import (
 from warehouse.sources import Source
 
 Progress = Callable[[str, str, int, int], None]
+
+_OURS = (  # to be blamed on the warehouse or its machine, not on a file
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.OutOfMemoryException,
+    duckdb.TransactionException,
+)
+_log = logging.getLogger(__name__)
 
 SHARE_SCANNED, SHARE_STAGED = 0.1, 0.2  # of the time that a file takes, until then
 SECONDS_AT_LEAST, BYTES_A_SECOND = 300, 500_000  # no file may take longer
@@ -147,9 +157,13 @@ def load_inbox(
         load = _Load(connection, staged_files, load_id, loaded_at, share, summary)
         for arrival in arrived:
             report = _reporter(progress, arrival, n_done, n_total)
+            summary.n_files += 1
             _load_dump(load, arrival, report)
             n_done += arrival.dump.n_bytes
             report(arrival.dump.n_bytes)
+        for arrival in _orphaned_duplicates(load, arrived):
+            summary.n_unchanged -= 1
+            _load_dump(load, arrival, report)
     return summary
 
 
@@ -183,7 +197,6 @@ def _reporter(
 def _load_dump(load: _Load, arrival: Arrival, report: Report) -> None:
     """Load one file, or record why not."""
     source, dump, summary = arrival.source, arrival.dump, load.summary
-    summary.n_files += 1
     known = _known_files(load.connection, source)
     if arrival.refusal:
         _record_refusal(load, arrival, str(arrival.refusal), known)
@@ -206,7 +219,7 @@ def _load_dump(load: _Load, arrival: Arrival, report: Report) -> None:
             dump, load.staged_files, lambda n: report(int(n * SHARE_SCANNED))
         )
         if arrival.expected:
-            arrival.expected.check(scan)
+            arrival.expected.check_bytes(scan)
         originals = [file for file in loaded if file.sha256 == scan.sha256]
         replaced = [file.file_id for file in same_name]
         if originals:
@@ -242,6 +255,22 @@ def _known_files(
     return [_KnownFile(*row) for row in rows]
 
 
+def _orphaned_duplicates(load: _Load, arrived: list[Arrival]) -> list[Arrival]:
+    """Find dumps that stood back for a file of the same content, now replaced."""
+    found = load.connection.execute(
+        """
+        select source, arg_min(file, file_id) from ledger.files as copies
+        where status = 'duplicate' and not exists (
+            from ledger.files as originals
+            where originals.status = 'loaded'
+            and originals.source = copies.source and originals.sha256 = copies.sha256
+        )
+        group by source, sha256
+        """
+    ).fetchall()
+    return [one for one in arrived if (one.source.name, one.dump.file) in found]
+
+
 def _ledger_file(load: _Load, source: Source, dump: Dump, sha256: str) -> LedgerFile:
     ((file_id,),) = load.connection.execute(
         "select coalesce(max(file_id), 0) + 1 from ledger.files"
@@ -275,15 +304,21 @@ def _load_lines(
 
     seconds = SECONDS_AT_LEAST + dump.n_bytes / BYTES_A_SECOND
     missing: list[str] = []
+    new: list[str] = []
 
     def confirm(counts: LineCounts) -> None:
         if not is_as_it_was(dump.path, arrival.state):
             raise FileRefusedError(FileReason.COUNTS_DISAGREE, "it changed meanwhile")
         _refuse_if_mostly_bad(load, counts, missing)
+        new.extend(record_new_fields(load.connection, source, file.file_id, reading))
 
     try:
         with watched(load.connection, part(SHARE_SCANNED, SHARE_STAGED), seconds):
-            reading = stage_dump(load.connection, source, dump, scan)
+            reading = _stage(load, source, dump, scan)
+            if arrival.expected:
+                is_text = dump.format != "parquet"
+                n_lines = scan.n_lines if is_text else reading.n_rows
+                arrival.expected.check_lines(n_lines)
             missing += missing_columns(load.connection, source, reading)
             limits = time_limits(load.connection, source, file.file_id, load.loaded_at)
             judge_staged(load.connection, source, reading, limits)
@@ -302,15 +337,15 @@ def _load_lines(
         words = f"more than {seconds:.0f} s"
         raise FileRefusedError(FileReason.TAKES_TOO_LONG, words) from None
     except duckdb.Error as error:
-        is_ours = isinstance(error, duckdb.OutOfMemoryException) or "space" in str(
-            error
-        )
-        if dump.format != "parquet" or is_ours:
+        if isinstance(error, _OURS) or "space" in str(error):
             raise
-        raise FileRefusedError(FileReason.INVALID_PARQUET, "its rows") from None
+        if dump.format == "parquet":
+            raise FileRefusedError(FileReason.INVALID_PARQUET, "its rows") from None
+        _log.debug("%s cannot be read", where, exc_info=True)
+        words = type(error).__name__  # the message may hold what is in the file
+        raise FileRefusedError(FileReason.READER_FAILED, words) from error
     if missing:
         summary.warnings.append(f"{where}: has no column {', '.join(missing)}")
-    new = record_new_fields(load.connection, source, file.file_id, reading)
     if new:
         summary.warnings.append(f"{where}: new, kept in attributes: {', '.join(new)}")
     summary.n_loaded += 1
@@ -318,6 +353,17 @@ def _load_lines(
     summary.n_accepted += counts.n_accepted
     summary.n_quarantined += counts.n_quarantined
     summary.n_blank += counts.n_blank
+
+
+def _stage(load: _Load, source: Source, dump: Dump, scan: Scan) -> Reading:
+    """Stage a dump; if DuckDB cannot unpack what Python could, from a copy."""
+    try:
+        return stage_dump(load.connection, source, dump, scan)
+    except duckdb.IOException:
+        if scan.compression == PLAIN:
+            raise
+        copied = unpack_copy(dump, scan, load.staged_files)
+        return stage_dump(load.connection, source, dump, copied)
 
 
 def _refuse_if_mostly_bad(load: _Load, counts: LineCounts, missing: list[str]) -> None:

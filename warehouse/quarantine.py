@@ -32,7 +32,7 @@ class LineReason(StrEnum):
     TOO_LATE = "too_late"  # older than the `late_after` of its source
 
 
-# Of these no fix of a map makes sense; the bytes of the last two are not even whole.
+# Of these no fix of a map makes sense; the bytes of the last are not even whole.
 UNREADABLE = (
     LineReason.INVALID_UTF8,
     LineReason.CONTROL_CHARACTER,
@@ -58,6 +58,7 @@ class FileReason(StrEnum):
     INVALID_PARQUET = "invalid_parquet"
     COUNTS_DISAGREE = "counts_disagree"
     CONFLICT = "conflict"
+    READER_FAILED = "reader_failed"
     TAKES_TOO_LONG = "takes_too_long"
     TOO_LARGE = "too_large"
     BAD_NAME = "bad_name"

@@ -198,7 +198,7 @@ def insert_ledger(
     columns = list(LEDGER["ledger.files"])
     marks = ", ".join("?" for _ in columns)
     connection.execute(
-        f"insert into ledger.files values ({marks})",
+        f"insert into ledger.files ({', '.join(columns)}) values ({marks})",
         [row[column] for column in columns],
     )
 
@@ -262,7 +262,7 @@ def _pseudonymized(column: str, source: Source) -> str:
     if field in ("email", "phone"):
         return f"case when {field} is not null then hash_{field}({field}) end"
     if field == "user_id":
-        looks_personal = "contains(user_id, '@') or user_id[1] = '+'"
+        looks_personal = "contains(user_id, '@') or contains(user_id, '+')"
         return f"case when {looks_personal} then hash_user_id(user_id) else user_id end"
     return field
 

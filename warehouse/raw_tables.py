@@ -229,9 +229,28 @@ TABLES = {**RAW, **LEDGER, **PREVIOUS, **ML}
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make every private table that is not there yet."""
+    """Make every private table, and column of it, that is not there yet."""
     for table, columns in TABLES.items():
         schema = table.split(".")[0]
         listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         connection.execute(f"create schema if not exists {schema}")
         connection.execute(f"create table if not exists {table} ({listed})")
+    _add_to_older_tables(connection)
+
+
+def _add_to_older_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring a warehouse of an earlier version up to this one."""
+    found = connection.execute(
+        "select table_schema || '.' || table_name, column_name, is_nullable = 'YES' "
+        "from information_schema.columns where table_catalog = current_database()"
+    ).fetchall()
+    is_nullable = {(table, name): nullable for table, name, nullable in found}
+    for table, columns in TABLES.items():
+        for name, kind in columns.items():
+            if (table, name) not in is_nullable:
+                plain = kind.removesuffix(" NOT NULL")
+                connection.execute(f"alter table {table} add column {name} {plain}")
+            elif not kind.endswith("NOT NULL") and not is_nullable[table, name]:
+                connection.execute(
+                    f"alter table {table} alter column {name} drop not null"
+                )

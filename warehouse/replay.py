@@ -86,7 +86,11 @@ def replay_quarantine(
             where = f"{file.source}/{file.file}"
             source = sources.get(file.source)
             summary.n_lines += n_lines
-            if source is None:
+            if format_ is None:
+                summary.warnings.append(
+                    f"{where}: loaded by an earlier version; deliver it again"
+                )
+            elif source is None:
                 summary.warnings.append(f"{where}: its source is no longer there")
             elif source.kind != file.kind and n_accepted:
                 summary.warnings.append(

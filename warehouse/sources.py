@@ -155,6 +155,8 @@ class Source(BaseModel):
     @model_validator(mode="after")
     def _check_columns(self) -> "Source":
         types = field_types(self.kind)
+        if "\\u0000" in self.model_dump_json():
+            raise ValueError("no name or value may hold a NUL")
         for field, rule in self.columns.items():
             if field not in types:
                 raise ValueError(_unknown_field(field, list(types), self.kind))

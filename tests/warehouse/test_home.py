@@ -47,7 +47,7 @@ def test_defaults_hold_where_settings_are_silent(home: Home):
         ("a: &x 1\nb: *x", "aliases"),
         ("a: !!python/object/apply:os.system [ls]", "not readable"),
         ("a: [", "not readable"),
-        ("[" * 100_000, "not readable"),
+        ("[" * 100_000, "nested too deep"),
         ("#" * 2**21, "larger than 1,000,000 bytes"),
     ],
 )

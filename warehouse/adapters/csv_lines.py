@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import duckdb
 import pandas as pd
 
-from warehouse.adapters.quoting import json_object, sql_text
+from warehouse.adapters.quoting import json_of_texts, sql_text
 from warehouse.adapters.reading import BLANK, Reading, stage_lines
 from warehouse.integrity import Scan
 from warehouse.quarantine import FileReason, FileRefusedError, LineReason
@@ -21,6 +21,7 @@ from warehouse.suspects import MAX_LINE_BYTES
 
 DELIMITERS = ",;\t|"
 MAX_RECORD_LINES = 1000
+MAX_COLUMNS = 10_000
 
 _QUOTED = re.compile(r'(?:[^"]|"")*')
 
@@ -80,17 +81,21 @@ def staged_csv(
             for path in source.paths
             if path in position
         },
-        attributes=json_object(
-            [
-                (name, f"to_json(nullif(fields[{position[name]}], ''))")
-                for name in names
-                if name not in source.paths
-            ]
-        ),
+        attributes=_unmapped(names, source.paths),
         header=header.decode(),
         names=names,
         absent=[path for path in source.paths if path not in position],
     )
+
+
+def _unmapped(names: list[str], mapped: list[str]) -> str:
+    """Select what is not mapped, as JSON by name."""
+    positions = {name: i for i, name in enumerate(names, start=1) if name not in mapped}
+    if not positions:
+        return "null"
+    rest = sorted(positions)
+    chosen = ", ".join(str(positions[name]) for name in rest)
+    return json_of_texts(rest, f"list_select(fields, [{chosen}])")
 
 
 def read_header(first_line: bytes, wanted: list[str]) -> tuple[str, list[str]]:
@@ -123,6 +128,9 @@ def read_header(first_line: bytes, wanted: list[str]) -> tuple[str, list[str]]:
 
     best = max(headers, key=fit)
     names = headers[best]
+    if len(names) > MAX_COLUMNS:
+        words = f"more than {MAX_COLUMNS:,} columns"
+        raise FileRefusedError(FileReason.BAD_HEADER, words)
     if len({name.lower() for name in names}) < len(names):
         raise FileRefusedError(FileReason.DUPLICATE_COLUMN, "a name comes twice")
     return best, names

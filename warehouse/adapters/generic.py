@@ -66,9 +66,21 @@ def stage_again(
     if format_ == "csv":
         reading = staged_csv(source, (header or "").encode(), n_lines)
     else:
-        reading = staged_json(connection, source, n_lines, may_hold_nul=True)
+        reading = staged_json(
+            connection,
+            source,
+            n_lines,
+            may_hold_nul=True,
+            whole_names=_first_names(connection) if format_ == "parquet" else (),
+        )
     _refuse_missing_columns(connection, source, reading)
     return reading
+
+
+def _first_names(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """List the columns of a Parquet file by the first of its rows."""
+    found = connection.execute("select json_keys(line) from lines_read limit 1")
+    return [name for (names,) in found.fetchall() for name in names]
 
 
 def judge_staged(

@@ -1,6 +1,7 @@
 """JSON: one object a line, an array of objects, or objects over several lines."""
 
 import json
+from collections.abc import Collection
 
 import duckdb
 
@@ -63,13 +64,19 @@ def staged_json(
     n_lines: int,
     *,
     may_hold_nul: bool,
+    whole_names: Collection[str] = (),
 ) -> Reading:
     """Say how to read JSON lines that are staged.
+
+    Of `whole_names` a dot is a part, and leads nowhere.
 
     The first lines tell which keys are usual; a line that has just those is read
     without looking at it any closer.
     """
-    parts = {path: split_path(path) for path in source.paths}
+    parts = {
+        path: [path] if path in whole_names else split_path(path)
+        for path in source.paths
+    }
     paths = list(parts.values())
     objects = mapped_objects(paths)
     usual = find_usual_keys(connection, paths, objects)

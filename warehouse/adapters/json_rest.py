@@ -61,7 +61,8 @@ def find_usual_keys(
         f"""
         select keys from (
             select try({keys_of(objects)}) as keys
-            from lines_staged limit {LINES_SAMPLED}
+            from (from lines_staged limit {LINES_SAMPLED})
+            where not contains(line, '\\u0000')
         )
         where keys[1] <> [] and not {has_duplicates("keys")}
         group by keys

@@ -216,7 +216,7 @@ def _verdict(
             looks_nested = values.looks_nested(f"text_{position[rule.column]}")
             is_bad = f"case when {looks_nested} then {nested} else false end"
         if is_bad and field.endswith("_id") and rule.values is None and reading.nested:
-            is_bad = f"{is_bad} or {values.is_changed_fraction(text)}"
+            is_bad = f"{is_bad} or {values.is_changed_number(text)}"
         if is_bad and field not in _LENIENT:
             cases.append(f"when {is_bad} then '{LineReason.BAD_VALUE}:{field}'")
     cases.extend(_time_cases(source, read, types, limits))

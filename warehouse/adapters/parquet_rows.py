@@ -11,8 +11,9 @@ from warehouse.adapters.quoting import (
     sql_text,
 )
 from warehouse.adapters.reading import Reading
+from warehouse.adapters.values import sound_json
 from warehouse.integrity import Scan
-from warehouse.quarantine import FileReason, FileRefusedError
+from warehouse.quarantine import FileReason, FileRefusedError, LineReason
 from warehouse.raw_tables import MONEY
 from warehouse.sources import Source, field_types
 
@@ -59,7 +60,11 @@ def read_parquet(
             inner.setdefault(parts[0], []).append(parts[1:])
     return Reading(
         rows=f"""
-            select *, {_as_object(columns, texts)} as line, null::varchar as line_reason
+            select *,
+                {_as_object(columns, texts)} as line,
+                case
+                    when {_holds_nul(columns)} then '{LineReason.CONTROL_CHARACTER}'
+                end as line_reason
             from lines_judged
         """,
         n_rows=n_rows,
@@ -107,7 +112,7 @@ def _stage_rows(
 ) -> None:
     """Give rows numbers, in `lines_staged`; columns go by position, not by name."""
     listed = ", ".join(f"column_{i}" for i in range(1, len(names) + 1))
-    if "file_row_number" in names:  # a column of theirs; counting is slower
+    if "file_row_number" in map(str.lower, names):  # theirs; counting is slower
         rows = f"select *, row_number() over () as n from {_file(scan)}"
         rows, number = f"({rows})", "n"
     else:
@@ -122,12 +127,21 @@ def _stage_rows(
 
 
 def _as_object(columns: dict[str, tuple[str, str]], texts: dict[str, str]) -> str:
-    """Write a row as a JSON object, what is mapped as the text that it is read as."""
-    pairs = (
-        f"{sql_text(name)}, {texts.get(name, column)}"
-        for name, (column, _) in columns.items()
-    )
+    """Write a row as the JSON line that would be read as it is."""
+    pairs = []
+    for name, (column, type_) in columns.items():
+        value = _as_sent(column, type_)
+        if name in texts and type_.startswith("DECIMAL"):
+            value = f"to_json({texts[name]})"  # JSON knows not that 1.10 is no 1.1
+        pairs.append(f"{sql_text(name)}, {value}")
     return f"json_object({', '.join(pairs)})::varchar"
+
+
+def _holds_nul(columns: dict[str, tuple[str, str]]) -> str:
+    """Tell whether a text holds what no text of another format may."""
+    texts = (column for column, type_ in columns.values() if type_ == "VARCHAR")
+    tests = [f"contains({column}, chr(0))" for column in texts]
+    return " or ".join(tests) or "false"
 
 
 def _is_nested(type_: str) -> bool:
@@ -168,18 +182,24 @@ def _native(source: Source, column: str, type_: str) -> tuple[str, str] | None:
 def _as_json(column: str, type_: str) -> str:
     """See a struct, or a text that holds JSON, as JSON; anything else is null."""
     if type_ in ("VARCHAR", "JSON"):
-        return f"case when json_valid({column}) then cast({column} as json) end"
+        return f"case when {sound_json(column)} then cast({column} as json) end"
     return f"to_json({column})" if _is_nested(type_) else "null::json"
+
+
+def _as_sent(column: str, type_: str) -> str:
+    """Write a column as JSON; whole numbers have no point, NaN is nothing."""
+    if type_ in ("DOUBLE", "FLOAT"):
+        number = f"cast({_text(column, type_, keep_nan=False)} as json)"
+        return (
+            f"case when isfinite({column}) then {number} "
+            f"when not isnan({column}) then to_json({column}::varchar) end"
+        )
+    return f"case when {column} is not null then to_json({column}) end"
 
 
 def _rest(column: str, type_: str, inner: list[list[str]]) -> str:
     """Write a column as JSON for the attributes, without what is mapped inside it."""
-    if type_ in ("DOUBLE", "FLOAT"):
-        return (
-            f"case when isfinite({column}) then to_json({column}) "
-            f"when not isnan({column}) then to_json({column}::varchar) end"
-        )
-    whole = f"case when {column} is not null then to_json({column}) end"
+    whole = _as_sent(column, type_)
     if not inner:
         return whole
     patch: dict = {}

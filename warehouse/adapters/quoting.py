@@ -6,7 +6,14 @@ def sql_text(text: str) -> str:
 
     >>> sql_text("it's")
     "'it''s'"
+
+    Raises
+    ------
+    ValueError
+        If the text holds a NUL, which would end the statement.
     """
+    if "\0" in text:
+        raise ValueError("a NUL cannot be written in SQL")
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -42,6 +49,17 @@ def json_object(pairs: list[tuple[str, str]]) -> str:
         for name, value in sorted(pairs)
     )
     return _object_text(f"list_filter([{entries}], lambda e: e.value is not null)")
+
+
+def json_of_texts(names: list[str], texts: str) -> str:
+    """Build a JSON object of names and a list of as many texts, by name.
+
+    What is null or empty is left out. One expression, however many names there are.
+    """
+    listed = f"[{', '.join(map(sql_text, names))}]::varchar[]"
+    given = f"list_filter(list_zip({listed}, {texts}), lambda e: e[2] <> '')"
+    pair = "struct_pack(key := e[1], value := to_json(e[2]))"
+    return _object_text(f"list_transform({given}, lambda e: {pair})")
 
 
 def json_sorted(text: str) -> str:

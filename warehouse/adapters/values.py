@@ -3,6 +3,7 @@
 from warehouse.adapters.quoting import sql_text
 from warehouse.raw_tables import MONEY
 
+MAX_BRACKETS = 10_000
 MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 _ITEM_TEXTS = ("product_id", "product_name", "category")
@@ -11,7 +12,7 @@ _ITEMS_SHAPE = sql_text(
     '[{"product_id": "VARCHAR", "product_name": "VARCHAR", "category": "VARCHAR", '
     '"price": "VARCHAR", "quantity": "VARCHAR"}]'
 )
-_OFFSET = r" ?([+-])(\d\d)(?::?(\d\d))?$"
+_OFFSET = r" ?([+-])(0\d|1[0-5])(?::?([0-5]\d))?$"
 
 
 def blank_as_null(text: str) -> str:
@@ -60,7 +61,8 @@ def time(text: str, timezone: str) -> str:
     naive = f"coalesce({_clock(text)}, {_clock(without_z)})"
     if timezone != "UTC":
         is_utc = f"regexp_matches({text}, '(?i)(z|utc)$')"
-        local = f"timezone('UTC', timezone({sql_text(timezone)}, {_clock(text)}))"
+        wall = _earthly(_clock(text))
+        local = f"timezone('UTC', timezone({sql_text(timezone)}, {wall}))"
         naive = f"case when {is_utc} then {naive} else {local} end"
     return (
         f"case when {_begins_with_digit(text)} then "
@@ -87,7 +89,13 @@ def _time_with_offset(text: str) -> str:
     minutes = f"{part(2)}::integer * 60 + coalesce({part(3)}::integer, 0)"
     signed = f"case when {part(1)} = '-' then -1 else 1 end * ({minutes})"
     wall = _clock(f"regexp_replace({text}, {pattern}, '')")
-    return f"{wall} - to_minutes({signed})"
+    return f"{_earthly(wall)} - to_minutes({signed})"
+
+
+def _earthly(moment: str) -> str:
+    """Leave times with which one can reckon; others are out of all bounds anyway."""
+    first, last = "timestamp '1900-01-01'", "timestamp '9999-12-31'"
+    return f"case when {moment} between {first} and {last} then {moment} end"
 
 
 def epoch(text: str, unit: str) -> str:
@@ -101,19 +109,21 @@ def epoch(text: str, unit: str) -> str:
     )
 
 
-def is_changed_fraction(text: str) -> str:
-    """Tell whether an id was a number that its text is not: 1.10, or 1e5.
+def is_changed_number(text: str) -> str:
+    """Tell whether an id was a number that its text is not: 1.10, 1e22 or -0.
 
     DuckDB reads a fraction and writes the shortest that is equal to it; what was sent
     stands in the line.
     """
+    may_be = f"contains({text}, '.') or contains({text}, 'e') or {text} = '0'"
     pattern = sql_text(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+    bare = r"regexp_replace(line, '\s', '', 'g')"
     written = " or ".join(
-        f"contains(line, {before} || {text} || {after})"
-        for before, after in (("'\"'", "'\"'"), ("''", "','"), ("''", "'}'"))
+        f"contains({bare}, {before} || {text} || {after})"
+        for before, after in (("':\"'", "'\"'"), ("':'", "','"), ("':'", "'}'"))
     )
     return (
-        f"case when contains({text}, '.') and regexp_full_match({text}, {pattern}) "
+        f"case when ({may_be}) and regexp_full_match({text}, {pattern}) "
         f"then not ({written}) else false end"
     )
 
@@ -131,7 +141,7 @@ def items(text: str) -> str:
     is_bad = f"lambda item: {nothing} is null or {bad}"
     twice = "len(json_keys(item)) <> len(list_distinct(json_keys(item)))"
     return (
-        f"case when not json_valid({text}) then null "
+        f"case when not {sound_json(text)} then null "
         f"when {_any_item(text, twice)} then null "
         f"when len(list_filter({raw}, {is_bad})) = 0 "
         f"then list_transform({raw}, lambda item: struct_pack({texts}, {numbers})) end"
@@ -148,7 +158,19 @@ def unknown_items(text: str) -> str:
 def _any_item(text: str, test: str) -> str:
     """Tell whether a test holds for any `item` of a JSON list."""
     found = f"list_filter(from_json({text}, '[\"JSON\"]'), lambda item: {test})"
-    return f"case when json_valid({text}) then len({found}) > 0 else false end"
+    return f"case when {sound_json(text)} then len({found}) > 0 else false end"
+
+
+def sound_json(text: str) -> str:
+    """Tell whether a text is JSON that cannot be nested too deep to look into.
+
+    DuckDB's merge crashes from some 100,000 levels on.
+    """
+    n_brackets = f"strlen({text}) - strlen(replace(replace({text}, '[', ''), '{{', ''))"
+    return (
+        f"case when strlen({text}) > {MAX_BRACKETS} and {n_brackets} > {MAX_BRACKETS} "
+        f"then false else json_valid({text}) end"
+    )
 
 
 def email(text: str) -> str:
