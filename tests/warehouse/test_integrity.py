@@ -32,6 +32,10 @@ def zipped(*contents: bytes) -> bytes:
 
 
 PACKED = packed(LINE * 1000)
+SUMMED = zstd.compress(
+    b"".join(LINE.replace(b"u1", b"u%d" % n) for n in range(1000)),
+    options={zstd.CompressionParameter.checksum_flag: 1},
+)
 
 
 def flipped(content: bytes, position: int) -> bytes:
@@ -49,6 +53,8 @@ def flipped(content: bytes, position: int) -> bytes:
         ("a.jsonl.gz", b"", "bad_gzip: its bytes are not packed"),
         ("a.jsonl.zst", zstd.compress(LINE * 1000)[:-5], "bad_zstd: ends too early"),
         ("a.jsonl.zst", zstd.compress(LINE) + b"junk", "bad_zstd: damaged"),
+        ("a.jsonl.zst", flipped(SUMMED, len(SUMMED) - 6), "bad_zstd: damaged"),
+        ("a.jsonl.zst", flipped(SUMMED, 12), "bad_zstd: damaged"),
         ("a.jsonl.gz", zipped(LINE), "bad_gzip: its bytes are zip"),
         ("a.jsonl.zip", PACKED, "bad_zip: damaged"),
         ("a.jsonl.zip", zipped(LINE * 1000)[:-5], "bad_zip: damaged"),
@@ -162,6 +168,14 @@ def test_a_damaged_parquet_file_is_refused_or_said_to_be_unverified(events):
     events.put("listed/a.parquet", content)
     assert events.load().n_accepted == 2000
     assert ("listed/a.parquet", "loaded", None) in events.files()
+
+
+def test_a_header_alone_is_a_file_without_lines(events):
+    events.put("a.csv", "user,event,at\n")
+    events.put("b.jsonl", "")
+
+    assert events.load().n_loaded == 2
+    assert events.query("select n_lines, n_accepted from ledger.files") == [(0, 0)] * 2
 
 
 def test_suspect_lines_are_refused_one_by_one_with_their_bytes(events):
