@@ -24,13 +24,18 @@ def missing_columns(
     """
     known = _known_fields(connection, source) | set(source.paths)
     others = [name for name in reading.names if name not in known]
+    gone = [
+        path
+        for path in source.paths
+        if path in reading.absent
+        or (reading.names and split_path(path)[0] not in reading.names)
+    ]
     told = []
-    for path in source.paths:
+    for path in gone:
         is_absent = path in reading.absent
-        may_be = is_absent or (
-            reading.names and split_path(path)[0] not in reading.names
-        )
-        renamed = _likest(path, others) if may_be else None
+        renamed = _likest(path, others)
+        if len(gone) == len(others) == 1:
+            (renamed,) = others
         if renamed:
             told.append(f"{_shown(path)} (is it {_shown(renamed)} now?)")
         elif is_absent:
@@ -42,9 +47,8 @@ def record_new_fields(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
     file_id: int,
-    reading: Reading,
 ) -> list[str]:
-    """Remember the names that are kept in `attributes`; tell those never seen before.
+    """Remember the names that are kept in `attributes`; tell those never kept before.
 
     Of the first file of a source every name is new, and none is told.
     """
@@ -55,7 +59,7 @@ def record_new_fields(
         """,
         [file_id],
     ).fetchall()
-    names = set(reading.names) - set(source.paths) | {name for (name,) in kept}
+    names = {name for (name,) in kept}
     ((n_files,),) = connection.execute(
         "select count(*) from ledger.files where source = ? and status = 'loaded'",
         [source.name],

@@ -81,6 +81,18 @@ def find_dumps(folder: Path, warnings: list[str]) -> list[Dump]:
     return dumps
 
 
+def find_strays(inbox: Path) -> list[str]:
+    """Name the files that lie beside the folders of the sources, in none of them."""
+    if not inbox.is_dir():
+        return []
+    return [
+        path.name
+        for path in sorted(inbox.iterdir())
+        if not path.is_dir() and path.name[0] not in "._"
+        if not path.name.lower().startswith(_SILENT)
+    ]
+
+
 def _walk(folder: Path, root: Path, warnings: list[str]) -> Iterator[Path]:
     """Yield the files below, sorted; folders that are links are not entered."""
     try:

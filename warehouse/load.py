@@ -20,7 +20,7 @@ from warehouse.arrival import Arrival, find_arrived, is_as_it_was
 from warehouse.connection import bounded_memory, drop_temporary, watched
 from warehouse.drift import missing_columns, record_new_fields
 from warehouse.home import Home
-from warehouse.inbox import PLAIN, Dump, find_dumps, find_sources
+from warehouse.inbox import PLAIN, Dump, find_dumps, find_sources, find_strays
 from warehouse.integrity import Report, Scan, hash_file, scan_file, unpack_copy
 from warehouse.pseudonyms import Pseudonymizer
 from warehouse.quarantine import FileReason, FileRefusedError
@@ -144,6 +144,10 @@ def load_inbox(
         for source, folder in find_sources(home.inbox)
         for dump in find_dumps(folder, summary.warnings)
     ]
+    summary.warnings += [
+        f"{ascii(name)[1:-1]}: in no source's folder, left alone"
+        for name in find_strays(home.inbox)
+    ]
     arrived = find_arrived(listed, loaded_at, summary.warnings)
     n_total = sum(arrival.dump.n_bytes for arrival in arrived)
     n_done = 0
@@ -213,7 +217,8 @@ def _load_dump(load: _Load, arrival: Arrival, report: Report) -> None:
         if same_name and source.on_redelivery == "keep":
             raise FileRefusedError(
                 FileReason.CONFLICT,
-                "a file of this name was loaded, with other content",
+                "a file of this name was loaded, with other content; rename it, or say "
+                "on_redelivery: replace",
             )
         scan = scan_file(
             dump, load.staged_files, lambda n: report(int(n * SHARE_SCANNED))
@@ -305,12 +310,14 @@ def _load_lines(
     seconds = SECONDS_AT_LEAST + dump.n_bytes / BYTES_A_SECOND
     missing: list[str] = []
     new: list[str] = []
+    bad: list[str] = []
 
     def confirm(counts: LineCounts) -> None:
         if not is_as_it_was(dump.path, arrival.state):
             raise FileRefusedError(FileReason.COUNTS_DISAGREE, "it changed meanwhile")
-        _refuse_if_mostly_bad(load, counts, missing)
-        new.extend(record_new_fields(load.connection, source, file.file_id, reading))
+        bad.extend(_bad_lines_in_words(load, counts))
+        _refuse_if_mostly_bad(load, counts, bad, missing)
+        new.extend(record_new_fields(load.connection, source, file.file_id))
 
     try:
         with watched(load.connection, part(SHARE_SCANNED, SHARE_STAGED), seconds):
@@ -344,6 +351,8 @@ def _load_lines(
         _log.debug("%s cannot be read", where, exc_info=True)
         words = type(error).__name__  # the message may hold what is in the file
         raise FileRefusedError(FileReason.READER_FAILED, words) from error
+    if bad:
+        summary.warnings.append(f"{where}: in quarantine: {bad[0]}")
     if missing:
         summary.warnings.append(f"{where}: has no column {', '.join(missing)}")
     if new:
@@ -366,18 +375,26 @@ def _stage(load: _Load, source: Source, dump: Dump, scan: Scan) -> Reading:
         return stage_dump(load.connection, source, dump, copied)
 
 
-def _refuse_if_mostly_bad(load: _Load, counts: LineCounts, missing: list[str]) -> None:
+def _bad_lines_in_words(load: _Load, counts: LineCounts) -> list[str]:
+    """Say how many lines of a file are bad, and mostly why."""
+    if not counts.n_quarantined:
+        return []
+    ((reason,),) = load.connection.execute(
+        "select coalesce(mode(reason), 'unreadable bytes') from lines_set_aside "
+        "where reason <> 'blank'"
+    ).fetchall()
+    return [f"{counts.n_quarantined:,} of {counts.n_lines:,} lines, mostly {reason}"]
+
+
+def _refuse_if_mostly_bad(
+    load: _Load, counts: LineCounts, bad: list[str], missing: list[str]
+) -> None:
     """Refuse a file of which so much is bad that the rest cannot be trusted either."""
     limit = load.max_quarantined_share
     if limit is None:
         limit = 1.0 if counts.n_lines < MANY_LINES else DEFAULT_QUARANTINED_SHARE
     if counts.n_quarantined > limit * counts.n_lines:
-        query = (
-            "select coalesce(mode(reason), 'unreadable') from lines_set_aside "
-            "where reason <> 'blank'"
-        )
-        ((reason,),) = load.connection.execute(query).fetchall()
-        words = f"{counts.n_quarantined:,} of {counts.n_lines:,}, mostly {reason}"
+        words = f"{bad[0]}; max_quarantined_share is {limit:g}"
         if missing:
             words += f"; it has no column {', '.join(missing)}"
         raise FileRefusedError(FileReason.TOO_MANY_BAD_LINES, words)

@@ -33,11 +33,21 @@ def test_a_renamed_column_is_suggested(events):
     events.put("3.csv", "User ID,event,at\nu1,view,2026-01-01\n")
 
     assert events.load().warnings == [
+        "shop/2.jsonl: in quarantine: 1 of 1 lines, mostly missing:user_id",
         "shop/2.jsonl: has no column user (is it user_id now?)",
-        "shop/2.jsonl: new, kept in attributes: user_id",
         "shop/3.csv: refused: missing_column: user (is it User ID now?)",
     ]
     assert events.reasons() == [(1, "missing:user_id")]
+
+
+def test_one_column_gone_and_one_new_are_the_same(events):
+    put_lines(events, "1.jsonl", LINE)
+    renamed = {"user": "u1", "event": "e", "happened": "2026-01-01"}
+    put_lines(events, "2.jsonl", renamed)
+
+    assert events.load().warnings[-1] == (
+        "shop/2.jsonl: has no column at (is it happened now?)"
+    )
 
 
 @pytest.mark.parametrize("text", ["{}", '{"a": 1}'])
@@ -74,7 +84,11 @@ def test_a_file_with_too_many_bad_lines_is_refused_whole(events, share, is_refus
 
     assert (summary.n_refused, summary.n_loaded) == ((1, 1) if is_refused else (0, 2))
     assert events.files()[0][1:] == (
-        ("refused", "too_many_bad_lines: 1 of 2, mostly missing:event_name")
+        (
+            "refused",
+            "too_many_bad_lines: 1 of 2 lines, mostly missing:event_name; "
+            "max_quarantined_share is 0.4",
+        )
         if is_refused
         else ("loaded", None)
     )

@@ -307,11 +307,15 @@ def test_what_is_no_dump_is_left_alone(events):
     events.put(".trash/a.jsonl", LINE)
     events.put("_old/a.jsonl", LINE)
     events.put("new/a.jsonl", LINE)
+    events.put("../stray.jsonl", LINE)
 
     summary = events.load()
 
     assert events.files() == [("new/a.jsonl", "loaded", None)]
-    assert summary.warnings == ["shop/notes.txt: of no known format, left alone"]
+    assert summary.warnings == [
+        "shop/notes.txt: of no known format, left alone",
+        "stray.jsonl: in no source's folder, left alone",
+    ]
 
 
 def test_a_file_that_grows_meanwhile_is_left_for_later(events, monkeypatch):
