@@ -17,6 +17,7 @@ from warehouse.quarantine import FileReason, FileRefusedError, LineReason
 from warehouse.raw_tables import MONEY
 from warehouse.sources import Source, field_types
 
+ROWS_A_GROUP = 122_880  # DuckDB's own
 EXACT_INTEGERS = 2**53  # up to here a double holds every integer
 
 
@@ -81,7 +82,7 @@ def read_parquet(
             for path in texts
             if path in columns and (native := _native(source, *columns[path]))
         },
-        is_ordered=False,
+        is_ordered=_is_grouped_as_stored(connection, scan),
         names=names,
         absent=[path for path in source.paths if path not in texts],
     )
@@ -100,6 +101,15 @@ def _written_names(connection: duckdb.DuckDBPyConnection, scan: Scan) -> list[st
             n_inner -= 1
         n_inner += n_children or 0
     return names
+
+
+def _is_grouped_as_stored(connection: duckdb.DuckDBPyConnection, scan: Scan) -> bool:
+    """Tell whether its groups of rows are as large as those that DuckDB writes."""
+    groups = connection.execute(
+        "select distinct row_group_id, row_group_num_rows "
+        f"from parquet_metadata({sql_text(str(scan.path))}) order by row_group_id"
+    ).fetchall()
+    return all(n_rows % ROWS_A_GROUP == 0 for _, n_rows in groups[:-1])
 
 
 def _file(scan: Scan, options: str = "") -> str:

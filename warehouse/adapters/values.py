@@ -26,7 +26,8 @@ def blank_as_null(text: str) -> str:
 def says_nothing(text: str) -> str:
     """Tell whether an id spells out that there is none; `cleaned_id` in dbt agrees."""
     pattern = sql_text(r"(?i)\s*(?:null|none|nan|undefined)\s*")
-    return f"regexp_full_match({text}, {pattern})"
+    matches = f"regexp_full_match({text}, {pattern})"
+    return f"case when strlen({text}) > 20 then false else {matches} end"
 
 
 def number(text: str) -> str:
