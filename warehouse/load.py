@@ -104,6 +104,7 @@ class _Load:
     loaded_at: datetime
     max_quarantined_share: float | None
     summary: LoadSummary
+    stood_back: list[Arrival] = field(default_factory=list)  # for the same bytes
 
 
 def load_inbox(
@@ -165,9 +166,8 @@ def load_inbox(
             _load_dump(load, arrival, report)
             n_done += arrival.dump.n_bytes
             report(arrival.dump.n_bytes)
-        for arrival in _orphaned_duplicates(load, arrived):
-            summary.n_unchanged -= 1
-            _load_dump(load, arrival, report)
+        for arrival in _orphaned_duplicates(load):
+            _load_dump(load, arrival, _reporter(progress, arrival, n_done, n_total))
     return summary
 
 
@@ -228,7 +228,7 @@ def _load_dump(load: _Load, arrival: Arrival, report: Report) -> None:
         originals = [file for file in loaded if file.sha256 == scan.sha256]
         replaced = [file.file_id for file in same_name]
         if originals:
-            _record_duplicate(load, source, dump, originals[0], known, replaced)
+            _record_duplicate(load, arrival, originals[0], known, replaced)
         else:
             _load_lines(load, arrival, scan, replaced, report)
     except (FileRefusedError, OSError) as refusal:
@@ -260,8 +260,8 @@ def _known_files(
     return [_KnownFile(*row) for row in rows]
 
 
-def _orphaned_duplicates(load: _Load, arrived: list[Arrival]) -> list[Arrival]:
-    """Find dumps that stood back for a file of the same content, now replaced."""
+def _orphaned_duplicates(load: _Load) -> list[Arrival]:
+    """Find dumps that stood back in this load for a file that was replaced later."""
     found = load.connection.execute(
         """
         select source, arg_min(file, file_id) from ledger.files as copies
@@ -273,7 +273,7 @@ def _orphaned_duplicates(load: _Load, arrived: list[Arrival]) -> list[Arrival]:
         group by source, sha256
         """
     ).fetchall()
-    return [one for one in arrived if (one.source.name, one.dump.file) in found]
+    return [one for one in load.stood_back if (one.source.name, one.dump.file) in found]
 
 
 def _ledger_file(load: _Load, source: Source, dump: Dump, sha256: str) -> LedgerFile:
@@ -309,15 +309,19 @@ def _load_lines(
 
     seconds = SECONDS_AT_LEAST + dump.n_bytes / BYTES_A_SECOND
     missing: list[str] = []
-    new: list[str] = []
-    bad: list[str] = []
+    told: list[str] = []
 
     def confirm(counts: LineCounts) -> None:
         if not is_as_it_was(dump.path, arrival.state):
             raise FileRefusedError(FileReason.COUNTS_DISAGREE, "it changed meanwhile")
-        bad.extend(_bad_lines_in_words(load, counts))
-        _refuse_if_mostly_bad(load, counts, bad, missing)
-        new.extend(record_new_fields(load.connection, source, file.file_id))
+        if counts.n_quarantined:
+            bad = _bad_lines_in_words(load, counts)
+            _refuse_if_mostly_bad(load, counts, bad, missing)
+            told.append(f"in quarantine: {bad}")
+        if missing:
+            told.append(f"has no column {', '.join(missing)}")
+        if new := record_new_fields(load.connection, source, file.file_id):
+            told.append(f"new, kept in attributes: {', '.join(new)}")
 
     try:
         with watched(load.connection, part(SHARE_SCANNED, SHARE_STAGED), seconds):
@@ -351,12 +355,7 @@ def _load_lines(
         _log.debug("%s cannot be read", where, exc_info=True)
         words = type(error).__name__  # the message may hold what is in the file
         raise FileRefusedError(FileReason.READER_FAILED, words) from error
-    if bad:
-        summary.warnings.append(f"{where}: in quarantine: {bad[0]}")
-    if missing:
-        summary.warnings.append(f"{where}: has no column {', '.join(missing)}")
-    if new:
-        summary.warnings.append(f"{where}: new, kept in attributes: {', '.join(new)}")
+    summary.warnings += [f"{where}: {words}" for words in told]
     summary.n_loaded += 1
     summary.n_lines += counts.n_lines
     summary.n_accepted += counts.n_accepted
@@ -375,26 +374,24 @@ def _stage(load: _Load, source: Source, dump: Dump, scan: Scan) -> Reading:
         return stage_dump(load.connection, source, dump, copied)
 
 
-def _bad_lines_in_words(load: _Load, counts: LineCounts) -> list[str]:
+def _bad_lines_in_words(load: _Load, counts: LineCounts) -> str:
     """Say how many lines of a file are bad, and mostly why."""
-    if not counts.n_quarantined:
-        return []
     ((reason,),) = load.connection.execute(
         "select coalesce(mode(reason), 'unreadable bytes') from lines_set_aside "
         "where reason <> 'blank'"
     ).fetchall()
-    return [f"{counts.n_quarantined:,} of {counts.n_lines:,} lines, mostly {reason}"]
+    return f"{counts.n_quarantined:,} of {counts.n_lines:,} lines, mostly {reason}"
 
 
 def _refuse_if_mostly_bad(
-    load: _Load, counts: LineCounts, bad: list[str], missing: list[str]
+    load: _Load, counts: LineCounts, bad: str, missing: list[str]
 ) -> None:
     """Refuse a file of which so much is bad that the rest cannot be trusted either."""
     limit = load.max_quarantined_share
     if limit is None:
         limit = 1.0 if counts.n_lines < MANY_LINES else DEFAULT_QUARANTINED_SHARE
     if counts.n_quarantined > limit * counts.n_lines:
-        words = f"{bad[0]}; max_quarantined_share is {limit:g}"
+        words = f"{bad}; max_quarantined_share is {limit:g}"
         if missing:
             words += f"; it has no column {', '.join(missing)}"
         raise FileRefusedError(FileReason.TOO_MANY_BAD_LINES, words)
@@ -402,13 +399,14 @@ def _refuse_if_mostly_bad(
 
 def _record_duplicate(
     load: _Load,
-    source: Source,
-    dump: Dump,
+    arrival: Arrival,
     original: _KnownFile,
     known: list[_KnownFile],
     replaced: list[int],
 ) -> None:
     """Record once that a file's content was loaded under another name."""
+    source, dump = arrival.source, arrival.dump
+    load.stood_back.append(arrival)
     is_recorded = any(
         (file.status, file.file, file.sha256)
         == ("duplicate", dump.file, original.sha256)

@@ -69,6 +69,21 @@ def test_a_time_beyond_reckoning_is_only_its_lines_fault(events, zone: str):
     assert len(events.reasons()) == 3
 
 
+def test_a_far_time_of_parquet_is_only_its_rows_fault(events):
+    events.describe(timezone="America/New_York")
+    duckdb.execute(
+        f"""
+        copy (
+            select 'u1' as user, 'view' as event,
+                unnest([timestamp '294247-01-10 04:00:54', '2026-01-01 10:00']) as at
+        ) to '{events.folder}/a.parquet'
+        """
+    )
+
+    assert events.column("occurred_at::varchar") == ["2026-01-01 15:00:00"]
+    assert events.reasons() == [(1, "bad_value:occurred_at")]
+
+
 @pytest.mark.parametrize("offset", ["+25:00", "+10:60", "-99", "+16"])
 def test_an_offset_that_no_place_has_is_refused(events, offset: str):
     events.put_events("a.jsonl", {"at": f"2026-01-01T10:00:00{offset}"})
@@ -177,6 +192,22 @@ def test_a_replaced_file_gives_way_to_its_copies_in_the_same_load(events):
 
     assert events.load().n_loaded == 2
     assert sorted(events.column("user_id")) == ["u1", "u2"]
+
+
+def test_a_copy_that_cannot_take_the_place_is_refused_once(events):
+    events.describe(on_redelivery="replace")
+    events.put("x.jsonl", LINE)
+    events.put("y.jsonl", LINE)
+    events.load()
+    events.put_events("x.jsonl", {"user": "u2"})
+    events.put(
+        "_manifest.json", '[{"name": "x.jsonl"}, {"name": "y.jsonl", "lines": 9}]'
+    )
+
+    for _ in range(2):
+        summary = events.load()
+        assert (summary.n_files, summary.n_refused) == (2, 1)
+    assert summary.n_unchanged == 1
 
 
 def test_an_empty_file_is_not_what_its_manifest_promises(events):

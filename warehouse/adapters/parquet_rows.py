@@ -176,16 +176,13 @@ def _native(source: Source, column: str, type_: str) -> tuple[str, str] | None:
     """See a column as a time or a number without a detour over its text, if it is one.
 
     A fraction takes the detour: it is worth what it is written as, not its nearest
-    binary number.
+    binary number. So does a wall time of another zone, which may not exist.
     """
     if type_ == "TIMESTAMP WITH TIME ZONE":
         return "TIMESTAMP", f"timezone('UTC', {column})"
     if type_.startswith("TIMESTAMP"):
-        moment = f"cast({column} as timestamp)"
-        if source.timezone != "UTC":
-            zone = sql_text(source.timezone)
-            moment = f"timezone('UTC', timezone({zone}, {moment}))"
-        return "TIMESTAMP", moment
+        is_utc = source.timezone == "UTC"
+        return ("TIMESTAMP", f"cast({column} as timestamp)") if is_utc else None
     return (MONEY, column) if type_.endswith(("INT", "INTEGER")) else None
 
 
