@@ -167,6 +167,7 @@ def load_inbox(
             n_done += arrival.dump.n_bytes
             report(arrival.dump.n_bytes)
         for arrival in _orphaned_duplicates(load):
+            summary.n_unchanged -= 1  # or n_duplicate: they are told as one
             _load_dump(load, arrival, _reporter(progress, arrival, n_done, n_total))
     return summary
 
