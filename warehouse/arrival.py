@@ -76,9 +76,12 @@ class Arrival:
     refusal: FileRefusedError | None = None
 
 
-def file_state(path: Path) -> FileState:
-    """Tell what changes when somebody writes to a file."""
-    state = os.lstat(path)
+def file_state(path: Path) -> FileState | None:
+    """Tell what changes when somebody writes to a file, or None if it is gone."""
+    try:
+        state = os.lstat(path)
+    except FileNotFoundError:
+        return None
     return state.st_ino, state.st_size, state.st_mtime_ns
 
 
@@ -102,7 +105,7 @@ def find_arrived(
     states = {
         dump.path: state
         for _, _, dump in listed
-        if dump.refusal is None and (state := _state_if_there(dump.path))
+        if dump.refusal is None and (state := file_state(dump.path))
     }
     unsettled = _still_written(states, looked_at)
     manifests: dict[Path, dict[str, ManifestEntry] | FileRefusedError] = {}
@@ -156,14 +159,7 @@ def _still_written(states: dict[Path, FileState], looked_at: datetime) -> set[Pa
 
 def is_as_it_was(path: Path, state: FileState | None) -> bool:
     """Tell whether nobody has written to a file, or taken it away."""
-    return _state_if_there(path) == state
-
-
-def _state_if_there(path: Path) -> FileState | None:
-    try:
-        return file_state(path)
-    except FileNotFoundError:
-        return None
+    return file_state(path) == state
 
 
 def _open_for_writing() -> Iterator[Path]:

@@ -21,7 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 from backports import zstd
@@ -208,13 +208,8 @@ def _unpack(
         raise FileRefusedError(bad, f"its bytes are {found or 'not packed'}")
     if not bad and found not in (None, dump.format):
         raise FileRefusedError(FileReason.NOT_WHAT_IT_IS_CALLED, f"it is {found}")
-    reader = readers[dump.compression]()
-    n_unpacked = 0
     try:
-        while block := reader.read(BLOCK_BYTES):
-            n_unpacked += len(block)
-            _refuse_if_too_much(n_unpacked, dump)
-            yield block
+        yield from _bounded(readers[dump.compression](), dump)
     except _UNPACKING_ERRORS as error:
         if not bad:
             raise
@@ -230,26 +225,32 @@ def _kind_of_bytes(start: bytes) -> str | None:
     return None
 
 
-def _refuse_if_too_much(n_unpacked: int, dump: Dump) -> None:
-    if n_unpacked > max(MIN_EXPANDED_BYTES, MAX_EXPANSION * dump.n_bytes):
-        words = f"more than {MAX_EXPANSION} times"
-        raise FileRefusedError(FileReason.EXPANDS_TOO_MUCH, words)
-    if n_unpacked > MAX_FILE_BYTES:
-        words = f"more than {MAX_FILE_BYTES:,} bytes"
-        raise FileRefusedError(FileReason.TOO_LARGE, words)
+def _bounded(reader: IO[bytes] | BufferedIOBase, dump: Dump) -> Iterator[bytes]:
+    """Yield blocks for as long as they are not too many for the file they come of."""
+    n_unpacked = 0
+    while block := reader.read(BLOCK_BYTES):
+        n_unpacked += len(block)
+        if n_unpacked > max(MIN_EXPANDED_BYTES, MAX_EXPANSION * dump.n_bytes):
+            words = f"more than {MAX_EXPANSION} times"
+            raise FileRefusedError(FileReason.EXPANDS_TOO_MUCH, words)
+        if n_unpacked > MAX_FILE_BYTES:
+            words = f"more than {MAX_FILE_BYTES:,} bytes"
+            raise FileRefusedError(FileReason.TOO_LARGE, words)
+        yield block
+
+
+def _write_private(blocks: Iterator[bytes], path: Path) -> Path:
+    with path.open("wb") as copy:
+        path.chmod(0o600)
+        copy.writelines(blocks)
+    return path
 
 
 def _unzip(dump: Dump, staged_files: Path) -> Dump:
     """Write out the one file in a ZIP archive, its checksum verified."""
-    path = staged_files / "unzipped"
-    n_unpacked = 0
-    with path.open("wb") as copy:
-        path.chmod(0o600)
-        for block in _zip_blocks(dump):
-            n_unpacked += len(block)
-            _refuse_if_too_much(n_unpacked, dump)
-            copy.write(block)
-    return replace(dump, path=path, compression=PLAIN, n_bytes=n_unpacked)
+    path = _write_private(_zip_blocks(dump), staged_files / "unzipped")
+    n_bytes = path.stat().st_size
+    return replace(dump, path=path, compression=PLAIN, n_bytes=n_bytes)
 
 
 def _zip_blocks(dump: Dump) -> Iterator[bytes]:
@@ -262,8 +263,7 @@ def _zip_blocks(dump: Dump) -> Iterator[bytes]:
                     words = f"{len(infos)} files in it, not one: unpack it first"
                     raise FileRefusedError(FileReason.BAD_ZIP, words)
                 with archive.open(infos[0]) as packed:
-                    while block := packed.read(BLOCK_BYTES):
-                        yield block
+                    yield from _bounded(packed, dump)
         except _UNZIPPING_ERRORS:
             raise FileRefusedError(FileReason.BAD_ZIP, "damaged, or locked") from None
 
@@ -351,8 +351,4 @@ def _unpack_parquet(dump: Dump, blocks: Iterator[bytes], staged_files: Path) -> 
         for _ in blocks:
             pass
         return _safe_link(dump.path, staged_files)
-    path = staged_files / "unpacked"
-    with path.open("wb") as copy:
-        path.chmod(0o600)
-        copy.writelines(blocks)
-    return path
+    return _write_private(blocks, staged_files / "unpacked")

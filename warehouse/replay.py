@@ -77,7 +77,6 @@ def replay_quarantine(
     with Pseudonymizer(home, connection).functions():
         for row in _quarantined_files(connection, only):
             summary.n_unreadable += row.pop("n_unreadable")
-            format_, header = row.pop("format"), row.pop("header")
             if not (n_lines := row.pop("n_readable")):
                 continue
             n_accepted = row.pop("n_accepted")
@@ -86,7 +85,7 @@ def replay_quarantine(
             where = f"{file.source}/{file.file}"
             source = sources.get(file.source)
             summary.n_lines += n_lines
-            if format_ is None:
+            if file.format is None:
                 summary.warnings.append(
                     f"{where}: loaded by an earlier version; deliver it again"
                 )
@@ -97,7 +96,7 @@ def replay_quarantine(
                     f"{where}: was loaded as {file.kind}; deliver it again"
                 )
             else:
-                _replay_file(connection, source, file, format_, header, summary)
+                _replay_file(connection, source, file, summary)
     return summary
 
 
@@ -128,12 +127,12 @@ def _replay_file(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
     file: LedgerFile,
-    format_: str,
-    header: str | None,
     summary: ReplaySummary,
 ) -> None:
     try:
-        reading = stage_again(connection, source, file.file_id, format_, header)
+        reading = stage_again(
+            connection, source, file.file_id, file.format, file.header
+        )
         limits = time_limits(connection, source, file.file_id, file.loaded_at)
         judge_staged(connection, source, reading, limits)
         summary.n_accepted += store_replayed(connection, source, file)

@@ -41,7 +41,7 @@ def stage_again(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
     file_id: int,
-    format_: str,
+    format_: str | None,
     header: str | None,
 ) -> Reading:
     """Put the lines of a file that are in quarantine into `lines_staged`.

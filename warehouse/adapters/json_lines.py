@@ -20,6 +20,7 @@ from warehouse.adapters.quoting import (
     sql_text,
 )
 from warehouse.adapters.reading import BLANK, Reading, stage_lines
+from warehouse.adapters.values import bare_json, is_not_finite
 from warehouse.integrity import Scan
 from warehouse.quarantine import FileReason, FileRefusedError, LineReason
 from warehouse.sources import Source
@@ -30,14 +31,12 @@ MAX_OBJECT_BYTES = 1 << 24
 # DuckDB reads more than JSON is: NaN, Infinity, and a comma before a closing bracket.
 _HAS_NUL = r"contains(line, '\u0000')"
 _TRAILING_COMMA = r",\s*[}\]]"
-_NOT_FINITE = r"[:\[,]\s*-?(?i:nan|inf)"
 # Either of them, in patterns that begin with one character: four times faster.
 _NOT_STRICT = [
     r",\s*(?:[}\]]|-?(?i:nan|inf))",
     r":\s*-?(?i:nan|inf)",
     r"\[\s*-?(?i:nan|inf)",
 ]
-_BARE = """regexp_replace(line, '"(?:[^"\\\\]|\\\\.)*"', '""', 'g')"""  # no texts
 
 
 def read_json(
@@ -155,14 +154,15 @@ def _is_strict(may_hold_nul: bool) -> str:
 def _line_reason(may_hold_nul: bool) -> str:
     """Judge a line by itself."""
     nul = _HAS_NUL if may_hold_nul else "false"
+    has_trailing_comma = _matches(bare_json("line"), _TRAILING_COMMA)
     return f"""
         case
             when coalesce(trim(line, e' \\t\\r'), '') = '' then '{BLANK}'
             when not json_valid(line) then '{LineReason.INVALID_JSON}'
-            when {_matches(_BARE, _TRAILING_COMMA)} then '{LineReason.INVALID_JSON}'
+            when {has_trailing_comma} then '{LineReason.INVALID_JSON}'
             when ltrim(line, e' \\t\\r\\n')[1] <> '{{' then '{LineReason.NOT_AN_OBJECT}'
             when {nul} then '{LineReason.CONTROL_CHARACTER}'
-            when {_matches(_BARE, _NOT_FINITE)} then '{LineReason.NOT_FINITE}'
+            when {is_not_finite("line")} then '{LineReason.NOT_FINITE}'
             when {has_duplicates("keys")} then '{LineReason.DUPLICATE_KEY}'
         end
     """

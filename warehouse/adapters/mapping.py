@@ -20,7 +20,6 @@ _LENIENT = ("email", "phone")
 # No tracker is older; what lies before is a wrong unit, or a clock that was never set.
 _EARLIEST = "timestamp '1980-01-01'"
 CLOCK_TOLERANCE = timedelta(hours=12)  # as much as a wrong time zone can make
-_NOT_FINITE = r"[:\[,]-?(NaN|Infinity|nan|inf)"
 
 
 @dataclass(frozen=True)
@@ -225,12 +224,8 @@ def _verdict(
             lacks = f"coalesce({', '.join(group)}) is null"
             cases.append(f"when {lacks} then '{LineReason.BAD_VALUE}:email'")
     if reading.attributes != "null":
-        strings = sql_text(r'"(?:[^"\\]|\\.)*"')
-        bare = f"regexp_replace(attributes, {strings}, '', 'g')"
         maybe = "contains(attributes, 'NaN') or contains(attributes, 'Infinity')"
-        is_bad = (
-            f"case when {maybe} then regexp_matches({bare}, {sql_text(_NOT_FINITE)}) "
-            "else false end"
-        )
+        not_finite = values.is_not_finite("attributes")
+        is_bad = f"case when {maybe} then {not_finite} else false end"
         cases.append(f"when {is_bad} then '{LineReason.NOT_FINITE}'")
     return f"case {' '.join(cases)} end"

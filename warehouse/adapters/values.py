@@ -174,6 +174,18 @@ def sound_json(text: str) -> str:
     )
 
 
+def bare_json(text: str) -> str:
+    """Empty the strings of a JSON text, so that what is between them can be seen."""
+    strings = sql_text(r'"(?:[^"\\]|\\.)*"')
+    return f"regexp_replace({text}, {strings}, '\"\"', 'g')"
+
+
+def is_not_finite(text: str) -> str:
+    """Tell whether a JSON text holds a number that JSON does not have."""
+    pattern = sql_text(r"[:\[,]\s*-?(?i:nan|inf)")
+    return f"regexp_matches({bare_json(text)}, {pattern})"
+
+
 def email(text: str) -> str:
     """Keep what looks like an address; "none" and the like are no address."""
     pattern = sql_text(r"[^@\s]+@[^@\s]+")
