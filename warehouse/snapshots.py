@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse import ledger
-from warehouse.connection import open_snapshot, transaction
+from warehouse.connection import SHARED_STORAGE, open_snapshot, transaction
 from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
@@ -120,7 +120,9 @@ def write_snapshot(
     remove_leftovers(home)
     final = snapshot_path(home, publication.version)
     partial = final.with_name(f".{final.name}.partial")
-    connection.execute(f"attach {_quoted(partial)} as snapshot")
+    connection.execute(
+        f"attach {_quoted(partial)} as snapshot (storage_version '{SHARED_STORAGE}')"
+    )
     try:
         for schema in PUBLISHED_SCHEMAS:
             connection.execute(f"create schema snapshot.{schema}")

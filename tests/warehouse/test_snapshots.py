@@ -71,6 +71,21 @@ def test_a_snapshot_holds_the_published_schemas_and_says_it_ended_well(home: Hom
     assert duckdb.sql(f"from '{parquet}'").fetchall() == [("ann",)]
 
 
+def test_an_older_duckdb_can_read_a_snapshot(home: Home):
+    snapshot = publish(home, 1)
+
+    def storage(path: Path, *, read_only: bool) -> str:
+        with duckdb.connect(str(path), read_only=read_only) as connection:
+            ((version,),) = connection.execute(
+                "select tags['storage_version'] from duckdb_databases() "
+                "where path is not null and not internal"
+            ).fetchall()
+        return version
+
+    assert storage(snapshot, read_only=True) == "v1.0.0+"
+    assert storage(home.work_database, read_only=False) == "v1.5.0+"
+
+
 def test_an_open_reader_keeps_its_version_and_a_new_one_gets_the_next(home: Home):
     publish(home, 1)
     with open_snapshot(home.current) as early_reader:
