@@ -41,6 +41,7 @@ COLUMNS = {
     "quantity": "INTEGER",
     "order_id": "VARCHAR",
 }
+YEAR_MS = 365 * 24 * 60 * 60 * 1000
 GOALS = {"jsonl": 2.0, "parquet": 1.5}
 
 
@@ -103,7 +104,8 @@ def write_events(home: Path, n_events: int, form: str) -> Path:
         copy (
             with drawn as (
                 select i, random() as r, floor(random() * 30000)::int as person,
-                    timestamp '2025-01-01' + to_milliseconds(i * 31000) as occurred_at,
+                    timestamp '2025-01-01'
+                        + to_milliseconds(i * {YEAR_MS} // {n_events}) as occurred_at,
                     random() < 0.1 as buys
                 from range({n_events}) as t (i)
             )
@@ -166,8 +168,11 @@ def load_with_tessera(home: Path) -> dict:
         began = time.perf_counter()
         with open_work(place) as connection:
             create_tables(connection)
-            load_inbox(connection, place, load_id=1, loaded_at=datetime(2026, 11, 1))
+            loaded_at = datetime(2026, 11, 1)
+            summary = load_inbox(connection, place, load_id=1, loaded_at=loaded_at)
             connection.execute("checkpoint")
+        if not 0 < summary.n_accepted == summary.n_lines:
+            sys.exit(f"not all lines are good: {summary.in_words()}")
         return measured(began)
 
 
