@@ -9,7 +9,13 @@ from pathlib import Path
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.sources import CONFIG_FILE, Source, read_source
 
-FORMATS = ("jsonl", "json", "csv", "parquet")
+FORMATS = {  # by how a name ends
+    "jsonl": "jsonl",
+    "json": "json",
+    "csv": "csv",
+    "tsv": "csv",
+    "parquet": "parquet",
+}
 PLAIN = "uncompressed"
 COMPRESSIONS = {"gz": "gzip", "zst": "zstd", "zip": "zip"}
 _SILENT = ("readme", "license", "licence", "changelog")
@@ -22,7 +28,7 @@ class Dump:
 
     path: Path
     file: str  # path below the source's folder
-    format: str = ""  # one of FORMATS
+    format: str = ""  # one of the values of FORMATS
     compression: str = PLAIN  # or one of COMPRESSIONS
     n_bytes: int = 0
     refusal: FileRefusedError | None = None  # it must not even be opened
@@ -75,7 +81,8 @@ def find_dumps(folder: Path, warnings: list[str]) -> list[Dump]:
         if packing != PLAIN:
             suffixes.pop()
         if len(suffixes) > 1 and suffixes[-1] in FORMATS:
-            dumps.append(Dump(path, file, suffixes[-1], packing, mode.st_size))
+            form = FORMATS[suffixes[-1]]
+            dumps.append(Dump(path, file, form, packing, mode.st_size))
         elif not path.name.lower().startswith(_SILENT):
             warnings.append(f"{folder.name}/{file}: of no known format, left alone")
     return dumps

@@ -87,6 +87,7 @@ def store_lines(
     with in_order, transaction(connection):
         _remove_files(connection, replaced)
         n_accepted = _insert_rows(connection, source, file)
+        _insert_parts(connection, source, file)
         fault_point("load")
         n_quarantined = n_blank = 0
         if n_accepted < n_lines:
@@ -114,6 +115,7 @@ def store_replayed(
     raw = f"raw.{source.kind}"
     with transaction(connection):
         n_accepted = _insert_rows(connection, source, file)
+        _insert_parts(connection, source, file)
         _set_aside(connection, source, file)
         connection.execute(
             f"""
@@ -216,8 +218,29 @@ def _remove_files(connection: duckdb.DuckDBPyConnection, file_ids: list[int]) ->
         )
 
 
-def _insert_rows(
+def _insert_parts(
     connection: duckdb.DuckDBPyConnection, source: Source, file: LedgerFile
+) -> None:
+    """Insert what the lines just accepted tell of other kinds of rows."""
+    for number, part in enumerate(source.parts, start=1):
+        connection.execute(
+            f"""
+            create or replace temp view lines_judged as
+            from lines_of_{number} semi join (
+                select line_number from raw.{source.kind}
+                where file_id = {file.file_id} and load_id = {file.load_id}
+            ) using (line_number)
+            """
+        )
+        _insert_rows(connection, part, file, judged=f"judged_{number}")
+
+
+def _insert_rows(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    file: LedgerFile,
+    *,
+    judged: str = "judged",
 ) -> int:
     """Insert the good lines; tell how many."""
     columns = list(FIELDS[source.kind])
@@ -240,7 +263,7 @@ def _insert_rows(
         insert into raw.{source.kind}
         with lines as not materialized (
             select line_number, attributes, published_attributes, {selected}
-            from judged
+            from {judged}
             where reason is null
         )
         select

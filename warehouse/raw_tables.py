@@ -19,10 +19,14 @@ _LINEAGE = {
 }
 
 MONEY = "DECIMAL(18, 4)"
-ITEMS = (
-    "STRUCT(product_id VARCHAR, product_name VARCHAR, category VARCHAR, "
-    f"price {MONEY}, quantity {MONEY})[]"
-)
+ITEM_FIELDS = {
+    "product_id": "VARCHAR",
+    "product_name": "VARCHAR",
+    "category": "VARCHAR",
+    "price": MONEY,
+    "quantity": MONEY,
+}
+ITEMS = f"STRUCT({', '.join(f'{name} {kind}' for name, kind in ITEM_FIELDS.items())})[]"
 
 FIELDS: dict[str, dict[str, str]] = {
     "events": {

@@ -1,14 +1,16 @@
-"""What a source is: its source.yml, checked at the door, mistake by mistake."""
+"""What a source is: its source.yml, checked at the door, mistake by mistake.
+
+A named adapter is a source.yml of its own, in `adapters/maps`, which that of the source
+may change field by field.
+"""
 
 import difflib
 import re
-from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
-import duckdb
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -18,11 +20,13 @@ from pydantic import (
     model_validator,
 )
 
+from warehouse.column_rules import ColumnRule, Names, check_rule
 from warehouse.errors import ConfigurationError
 from warehouse.home import parse_config, read_yaml
-from warehouse.raw_tables import FIELDS, MONEY
+from warehouse.raw_tables import FIELDS
 
 CONFIG_FILE = "source.yml"
+MAPS = Path(__file__).parent / "adapters" / "maps"
 _PERIOD = re.compile(r"(?P<count>\d{1,5}) ?(?P<unit>hour|day|week)s?")
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -41,6 +45,9 @@ Adapter = Literal[
 # Our field -> its raw column, where the two differ.
 RAW_COLUMNS = {"email": "email_hash", "phone": "phone_hash", "source": "consent_source"}
 _FIELD_NAMES = {column: field for field, column in RAW_COLUMNS.items()}
+
+# What tells who somebody is: of these every alternative is taken out of a line.
+PERSONAL = {"email", "phone", "ip", "name", "first_name", "last_name", "birth_date"}
 
 # When what a line tells of happened.
 MOMENTS = {
@@ -66,24 +73,6 @@ def field_types(kind: str) -> dict[str, str]:
     return {_FIELD_NAMES.get(name, name): type_ for name, type_ in FIELDS[kind].items()}
 
 
-def _scalar_text(value: Any) -> Any:
-    """Write a YAML scalar as a dump would; leave anything else to be refused."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    return str(value) if isinstance(value, (int, float)) else value
-
-
-def _value_texts(values: Any) -> Any:
-    """Write both sides of renamed values as text."""
-    if not isinstance(values, dict):
-        return values
-    if any(isinstance(theirs, bool) for theirs in values):
-        raise ValueError("YAML reads yes, no, on, off, true and false as truth: quote")
-    return {_scalar_text(key): _scalar_text(value) for key, value in values.items()}
-
-
 def _period(text: Any) -> Any:
     """Read a period such as `36 hours` or `30 days`."""
     match = _PERIOD.fullmatch(text) if isinstance(text, str) else None
@@ -92,32 +81,23 @@ def _period(text: Any) -> Any:
     return match and timedelta(**{f"{match['unit']}s": int(match["count"])})
 
 
-class ColumnRule(BaseModel):
-    """Where one of our fields comes from: a column of theirs, or a constant."""
+class Part(BaseModel):
+    """Another kind of row that lines of a source also tell of."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    column: str | None = Field(None, min_length=1)
-    values: Annotated[dict[str, str] | None, BeforeValidator(_value_texts)] = None
-    unit: Literal["s", "ms", "us"] | None = None
-    matches: str | None = None
-    value: Annotated[str | None, BeforeValidator(_scalar_text)] = None
+    kind: Kind
+    where: dict[str, Names] = {}  # column of theirs -> the values that it may have
+    columns: dict[str, ColumnRule]
 
-    @model_validator(mode="before")
-    @classmethod
-    def _accept_a_bare_name(cls, rule: Any) -> Any:
-        return {"column": rule} if isinstance(rule, str) else rule
 
-    @model_validator(mode="after")
-    def _check_the_form(self) -> "ColumnRule":
-        extras = [self.values, self.unit, self.matches]
-        if (self.column is None) == (self.value is None):
-            raise ValueError("give either a column or a value")
-        if self.value is not None and any(extra is not None for extra in extras):
-            raise ValueError("a constant value takes nothing else")
-        if sum(extra is not None for extra in extras) > 1:
-            raise ValueError("give one of values, unit and matches, not several")
-        return self
+class FillDown(BaseModel):
+    """Columns that only the first of the lines with the same name fills in."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    by: str
+    columns: list[str]
 
 
 class Source(BaseModel):
@@ -133,7 +113,14 @@ class Source(BaseModel):
     publish_attributes: list[str] = []
     late_after: Annotated[timedelta | None, BeforeValidator(_period)] = None
     wait_for: Literal["_manifest.json", "_SUCCESS"] | None = None
+    sessions: Literal["timeout", "tracker"] = "timeout"
     columns: dict[str, ColumnRule]
+    also: list[Part] = []
+    where: dict[str, Names] = {}  # of a part, see `parts`
+    unpack: dict[str, Literal["pairs", "json", "list"]] = {}
+    header: list[str] = []
+    fill_down: FillDown | None = None
+    recognized_by: list[str] = []
     name: str = Field("", exclude=True)
 
     @field_validator("timezone")
@@ -154,33 +141,66 @@ class Source(BaseModel):
 
     @model_validator(mode="after")
     def _check_columns(self) -> "Source":
-        types = field_types(self.kind)
         if "\\u0000" in self.model_dump_json():
             raise ValueError("no name or value may hold a NUL")
-        for field, rule in self.columns.items():
-            if field not in types:
-                raise ValueError(_unknown_field(field, list(types), self.kind))
-            _check_rule(field, types[field], rule)
-        for group in REQUIRED[self.kind]:
-            if not any(field in self.columns for field in group):
-                raise ValueError(f"columns: {self.kind} need {' or '.join(group)}")
-        paths = self.paths
-        for path in paths:
-            inner = [other for other in paths if other.startswith(f"{path}.")]
+        for part in (self, *self.also):
+            _check_part(part)
+        taken = self.taken
+        for path in taken:
+            inner = [other for other in taken if other.startswith(f"{path}.")]
             if inner:
                 raise ValueError(
                     f"columns: {path} and {inner[0]} cannot both be mapped"
                 )
         for name in self.publish_attributes:
-            if name in paths:
+            if name in taken:
                 raise ValueError(f"publish_attributes: {name} is mapped already")
         return self
 
     @property
     def paths(self) -> list[str]:
-        """The columns of theirs that the map reads, each once."""
-        columns = (rule.column for rule in self.columns.values())
-        return list(dict.fromkeys(column for column in columns if column))
+        """The columns of theirs that are read, each once."""
+        paths: list[str] = []
+        for part in (self, *self.also):
+            for rule in part.columns.values():
+                paths += rule.paths
+            paths += part.where
+        return list(dict.fromkeys(paths))
+
+    @property
+    def taken(self) -> list[str]:
+        """The columns that are not kept in `attributes`, since they are mapped.
+
+        Of several alternatives that is the first, but all of what is personal.
+        """
+        rules = list(self.columns.items())
+        for part in self.also:
+            rules += [item for item in part.columns.items() if item[0] in PERSONAL]
+        paths = [
+            path
+            for field, rule in rules
+            for path in (rule.columns if field in PERSONAL else rule.columns[:1])
+        ]
+        return list(dict.fromkeys(paths))
+
+    @property
+    def parts(self) -> list["Source"]:
+        """The other kinds of rows that the lines tell of, each as a source."""
+        return [
+            self.model_copy(
+                update={
+                    "kind": part.kind,
+                    "columns": part.columns,
+                    "where": part.where,
+                    "also": [],
+                    "late_after": None,
+                    "publish_attributes": (
+                        self.publish_attributes if part.kind == "users" else []
+                    ),
+                }
+            )
+            for part in self.also
+        ]
 
 
 def read_source(folder: Path) -> Source:
@@ -201,14 +221,34 @@ def read_source(folder: Path) -> Source:
         raise ConfigurationError(f"{path}: missing; it says what the dumps here are")
     content = read_yaml(path)
     adapter = content.get("adapter")
-    if adapter != "generic" and adapter in get_args(Adapter):
-        raise ConfigurationError(
-            f"{path}: adapter: {adapter} is not available yet; describe the columns "
-            "with adapter: generic"
-        )
     if "name" in content:
         raise ConfigurationError(f"{path}: name: a source is named by its folder")
+    if adapter != "generic" and adapter in get_args(Adapter):
+        if "kind" in content:
+            raise ConfigurationError(f"{path}: kind: {adapter} knows its own")
+        content = merged_with_map(content)
     return parse_config(Source, {**content, "name": folder.name}, path)
+
+
+def merged_with_map(content: dict) -> dict:
+    """Lay what a source.yml says over the map of its adapter, field by field."""
+    known = read_yaml(MAPS / f"{content['adapter']}.yml")
+    columns = content.get("columns", {})
+    if isinstance(columns, dict):
+        columns = known["columns"] | columns
+    return {**known, **content, "columns": columns}
+
+
+def _check_part(part: "Source | Part") -> None:
+    """Refuse columns that do not fit a kind."""
+    types = field_types(part.kind)
+    for field, rule in part.columns.items():
+        if field not in types:
+            raise ValueError(_unknown_field(field, list(types), part.kind))
+        check_rule(field, types[field], rule)
+    for group in REQUIRED[part.kind]:
+        if not any(field in part.columns for field in group):
+            raise ValueError(f"columns: {part.kind} need {' or '.join(group)}")
 
 
 def _unknown_field(field: str, known: list[str], kind: str) -> str:
@@ -217,34 +257,3 @@ def _unknown_field(field: str, known: list[str], kind: str) -> str:
         f"; did you mean {nearest[0]}?" if nearest else f"; known: {', '.join(known)}"
     )
     return f"columns: {kind} have no field {field}{hint}"
-
-
-def _check_rule(field: str, type_: str, rule: ColumnRule) -> None:
-    """Refuse a form that does not fit the field's type."""
-    if rule.unit and type_ != "TIMESTAMP":
-        raise ValueError(f"columns.{field}: unit is for times")
-    if rule.matches is not None:
-        if type_ != "BOOLEAN":
-            raise ValueError(f"columns.{field}: matches is for is_ fields")
-        try:
-            duckdb.execute("select regexp_matches('', ?)", [rule.matches])
-        except duckdb.Error as error:
-            raise ValueError(f"columns.{field}: matches: {error}") from None
-    if rule.value is not None and not _is_constant(rule.value, type_):
-        raise ValueError(
-            f"columns.{field}: value: {rule.value!r} does not fit"
-            + (" (quote it)" if rule.value in ("true", "false") else "")
-        )
-
-
-def _is_constant(text: str, type_: str) -> bool:
-    """Tell whether a constant can be read as the type of its field."""
-    try:
-        if type_ == MONEY:
-            return Decimal(text).is_finite()
-        if type_ in ("TIMESTAMP", "DATE"):
-            return bool(datetime.fromisoformat(text))
-    except (ValueError, InvalidOperation):
-        return False
-    is_truth = text in ("true", "false")
-    return is_truth if type_ == "BOOLEAN" else type_ == "VARCHAR" and not is_truth

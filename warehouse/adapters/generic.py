@@ -92,13 +92,36 @@ def judge_staged(
     """Read and judge the lines that are staged, in the temporary view `judged`.
 
     It looks at the lines of the view `lines_judged`, at first all of them; nothing is
-    read before somebody asks.
+    read before somebody asks. What the lines tell of the other kinds of rows of the
+    source is in `judged_1` and so on, of the lines in `lines_of_1` at most.
     """
     connection.execute(
         f"""
         create or replace temp view lines_judged as from lines_staged;
         create or replace temp view judged as {judge_lines(source, reading, limits)}
         """
+    )
+    for number, part in enumerate(source.parts, start=1):
+        maybe = _may_be_of(part) if reading.nested else "true"
+        connection.execute(
+            f"""
+            create or replace temp view lines_of_{number} as
+            from lines_staged where {maybe};
+            create or replace temp view judged_{number} as
+            {judge_lines(part, reading, limits)}
+            """
+        )
+
+
+def _may_be_of(part: Source) -> str:
+    """Tell by its text whether a JSON line may be what a part asks for."""
+    return (
+        " and ".join(
+            f"({' or '.join(f'contains(line, {sql_text(one)})' for one in wanted)} "
+            r"or contains(line, '\u'))"
+            for wanted in part.where.values()
+        )
+        or "true"
     )
 
 
@@ -107,7 +130,8 @@ def _refuse_missing_columns(
 ) -> None:
     for group in REQUIRED[source.kind]:
         rules = [source.columns[field] for field in group if field in source.columns]
-        columns = [rule.column for rule in rules if rule.column]
-        if len(columns) == len(rules) and set(columns) <= set(reading.absent):
-            told = missing_columns(connection, source, reading)
+        columns = {path for rule in rules for path in rule.paths}
+        is_constant = any(rule.value is not None for rule in rules)
+        if not is_constant and columns <= set(reading.absent):
+            told = missing_columns(connection, source, reading) or sorted(columns)
             raise FileRefusedError(FileReason.MISSING_COLUMN, ", ".join(told))

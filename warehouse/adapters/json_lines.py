@@ -20,6 +20,7 @@ from warehouse.adapters.quoting import (
     sql_text,
 )
 from warehouse.adapters.reading import BLANK, Reading, stage_lines
+from warehouse.adapters.unpacking import unpacked
 from warehouse.adapters.values import bare_json, is_not_finite
 from warehouse.integrity import Scan
 from warehouse.quarantine import FileReason, FileRefusedError, LineReason
@@ -77,8 +78,13 @@ def staged_json(
         for path in source.paths
     }
     paths = list(parts.values())
+    taken = [parts[path] for path in source.taken]
     objects = mapped_objects(paths)
-    usual = find_usual_keys(connection, paths, objects)
+    staged, judged = "lines_staged", "lines_judged"
+    if source.unpack:
+        staged = unpacked(staged, source.unpack)
+        judged = unpacked(judged, source.unpack)
+    usual = find_usual_keys(connection, staged, taken, objects)
     shape, positions = _shape_of(paths)
     rows = f"""
         select *,
@@ -88,11 +94,10 @@ def staged_json(
             end as line_reason
         from (
             select *, {usual_number(usual)} as usual
-            from (select line, line_number, try({keys_of(objects)}) as keys
-                  from lines_judged)
+            from (select *, try({keys_of(objects)}) as keys from {judged})
         )
     """
-    rows = select_rest(rows, usual, paths, objects)
+    rows = select_rest(rows, usual, taken, objects)
     fields = f"json_transform(line, {sql_text(json.dumps(shape))})"
     return Reading(
         rows=f"""
@@ -100,6 +105,7 @@ def staged_json(
             from ({rows})
         """,
         n_rows=n_lines,
+        sent="sent" if source.unpack else "line",
         texts={
             path: _extract(positions, path_parts) for path, path_parts in parts.items()
         },

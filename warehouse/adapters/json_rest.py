@@ -54,14 +54,17 @@ def has_duplicates(keys: str) -> str:
 
 
 def find_usual_keys(
-    connection: duckdb.DuckDBPyConnection, paths: list[list[str]], objects: list[Path]
+    connection: duckdb.DuckDBPyConnection,
+    lines: str,
+    paths: list[list[str]],
+    objects: list[Path],
 ) -> list[UsualKeys]:
-    """Look at the first lines of `lines_staged` for the most frequent sound keys."""
+    """Look at the first lines for the most frequent sound keys."""
     found = connection.execute(
         f"""
         select keys from (
             select try({keys_of(objects)}) as keys
-            from (from lines_staged limit {LINES_SAMPLED})
+            from (from {lines} limit {LINES_SAMPLED})
             where not contains(line, '\\u0000')
         )
         where keys[1] <> [] and not {has_duplicates("keys")}

@@ -10,10 +10,11 @@ from warehouse.adapters.quoting import (
     split_path,
     sql_text,
 )
-from warehouse.adapters.reading import Reading
+from warehouse.adapters.reading import OTHER_KIND, Reading
+from warehouse.column_rules import ColumnRule
 from warehouse.quarantine import LineReason
 from warehouse.raw_tables import ITEMS, MONEY
-from warehouse.sources import MOMENTS, REQUIRED, ColumnRule, Source, field_types
+from warehouse.sources import MOMENTS, REQUIRED, Source, field_types
 
 # What is unreadable here is worth no quarantine: a line with no address still counts.
 _LENIENT = ("email", "phone")
@@ -39,18 +40,22 @@ def judge_lines(source: Source, reading: Reading, limits: TimeLimits) -> str:
     `attributes` and `published_attributes`.
     """
     types = field_types(source.kind)
-    position: dict[str | None, int] = {path: i for i, path in enumerate(reading.texts)}
+    position = {path: i for i, path in enumerate(reading.texts)}
     read = {
         field: _text_of(rule, position)
         for field, rule in source.columns.items()
-        if rule.value is not None or rule.column in position
+        if rule.value is not None or any(path in position for path in rule.paths)
     }
     native = {
-        field: f"native_{position[source.columns[field].column]}"
+        field: f"native_{position[source.columns[field].columns[0]]}"
         for field in read
         if _is_native(reading, source.columns[field], types[field])
     }
     read |= native
+    for field, rule in source.columns.items():
+        if rule.per_day and field in read:
+            moment = _typed(source, MOMENTS[source.kind], read, native)
+            read[field] = f"md5(concat_ws(' ', {read[field]}, cast({moment} as date)))"
     raw = "".join(
         f", {text} as raw_{i}" for i, text in enumerate(reading.texts.values())
     )
@@ -63,20 +68,12 @@ def judge_lines(source: Source, reading: Reading, limits: TimeLimits) -> str:
     )
     texts += "".join(f", {name}" for name in dict.fromkeys(native.values()))
     typed = "".join(
-        f", {_typed(source, field, read[field], native) if field in read else 'null'}"
+        f", {_typed(source, field, read, native) if field in read else 'null'}"
         f"::{type_} as {field}"
         for field, type_ in types.items()
     )
-    attributes = "attributes"
-    if "items" in read and (path := source.columns["items"].column):
-        more = values.unknown_items(f"raw_{position[path]}")
-        kept = f"json_object({sql_text(path)}, {more})"
-        attributes = f"""
-            case
-                when {more} is null then attributes
-                else json_merge_patch(coalesce(attributes, '{{}}'), {kept})
-            end
-        """
+    attributes = _with_unknown_items(source, position)
+    lines = "line" if reading.sent == "line" else f"line, {reading.sent}"
     published = json_object(
         [
             (name, f"json_extract(attributes, {json_pointer(split_path(name))})")
@@ -87,12 +84,12 @@ def judge_lines(source: Source, reading: Reading, limits: TimeLimits) -> str:
         with
         rows as not materialized ({reading.rows}),
         texts_read as not materialized (
-            select line, line_reason, line_number,
+            select {lines}, line_reason, line_number,
                 {reading.attributes} as attributes {raw}
             from rows
         ),
         texts_filled as not materialized (
-            select line, line_reason, line_number, {attributes} as attributes {texts}
+            select {lines}, line_reason, line_number, {attributes} as attributes {texts}
             from texts_read
         ),
         typed as not materialized (select * {typed} from texts_filled),
@@ -103,7 +100,7 @@ def judge_lines(source: Source, reading: Reading, limits: TimeLimits) -> str:
         select
             line_number,
             reason,
-            case when reason is not null then line end as raw_line,
+            case when reason is not null then {reading.sent} end as raw_line,
             {", ".join(types)},
             attributes,
             {published} as published_attributes
@@ -113,15 +110,21 @@ def judge_lines(source: Source, reading: Reading, limits: TimeLimits) -> str:
 
 def _is_native(reading: Reading, rule: ColumnRule, type_: str) -> bool:
     """Tell whether a field is a column as it is, which is of the field's type."""
-    is_plain = rule.values is None and rule.unit is None and rule.matches is None
-    return is_plain and reading.native.get(rule.column or "", ("",))[0] == type_
+    found = rule.is_plain and reading.native.get(rule.columns[0])
+    return bool(found) and found[0] == type_
 
 
-def _text_of(rule: ColumnRule, position: dict[str | None, int]) -> str:
+def _text_of(rule: ColumnRule, position: dict[str, int]) -> str:
     """Select the text that a rule speaks of, its values renamed."""
     if rule.value is not None:
         return sql_text(rule.value)
-    text = f"text_{position[rule.column]}"
+    texts = [f"text_{position[path]}" for path in rule.paths if path in position]
+    if rule.digest:
+        return f"md5(concat_ws(chr(31), {', '.join(values.or_empty(texts))}))"
+    text = texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
+    if rule.unless is not None:
+        is_out = f"regexp_matches({text}, {sql_text(rule.unless)})"
+        text = f"case when not {is_out} then {text} end"
     if not rule.values:
         return text
     renamed = " ".join(
@@ -131,22 +134,42 @@ def _text_of(rule: ColumnRule, position: dict[str | None, int]) -> str:
     return f"case {text} {renamed} else {text} end"
 
 
-def _typed(source: Source, field: str, text: str, native: dict[str, str]) -> str:
+def _with_unknown_items(source: Source, position: dict[str, int]) -> str:
+    """Select the attributes, and with them what we do not read of a basket's items."""
+    rule = source.columns.get("items")
+    path = rule.columns[0] if rule and rule.columns else ""
+    if rule is None or path not in position:
+        return "attributes"
+    more = values.unknown_items(f"raw_{position[path]}", rule.fields)
+    kept = f"json_object({sql_text(path)}, {more})"
+    return f"""
+        case
+            when {more} is null then attributes
+            else json_merge_patch(coalesce(attributes, '{{}}'), {kept})
+        end
+    """
+
+
+def _typed(
+    source: Source, field: str, read: dict[str, str], native: dict[str, str]
+) -> str:
     """Read a field's text, or what is no text, as its type."""
+    text = read[field]
     rule, type_ = source.columns[field], field_types(source.kind)[field]
     if field in native:
         return f"try_cast({text} as {type_})"
     if rule.matches is not None:
         return f"coalesce(regexp_matches({text}, {sql_text(rule.matches)}), false)"
     if rule.unit:
-        return values.epoch(text, rule.unit)
+        count = values.epoch(text, rule.unit)
+        return values.at_zone(count, source.timezone) if rule.is_local else count
     if field in ("email", "phone", "decision"):
         return getattr(values, field)(text)
     readers = {
         MONEY: values.number,
         "BOOLEAN": values.truth,
         "DATE": values.day,
-        ITEMS: values.items,
+        ITEMS: lambda text: values.items(text, rule.fields),
         "TIMESTAMP": lambda text: values.time(text, source.timezone),
     }
     return readers.get(type_, str)(text)
@@ -192,16 +215,33 @@ def _interval(period: timedelta) -> str:
     return f"to_seconds({period.total_seconds():.0f})"
 
 
+def _is_nested(reading: Reading, rule: ColumnRule, position: dict[str, int]) -> str:
+    """Tell whether what a field is taken from is an object or a list, and no text."""
+    cases = " ".join(
+        f"when text_{position[path]} is not null then case "
+        f"when {values.looks_nested(f'text_{position[path]}')} "
+        f"then {reading.nested[path]} else false end"
+        for path in rule.columns
+        if path in position
+    )
+    return f"case {cases} else false end"
+
+
 def _verdict(
     source: Source,
     reading: Reading,
     read: dict[str, str],
-    position: dict[str | None, int],
+    position: dict[str, int],
     limits: TimeLimits,
 ) -> str:
     """Say why a line is refused: by itself, for what it lacks, for what it holds."""
     types = field_types(source.kind)
     cases = ["when line_reason is not null then line_reason"]
+    for path, wanted in source.where.items():
+        text = f"text_{position[path]}" if path in position else "null"
+        listed = ", ".join(map(sql_text, wanted))
+        is_other = f"not coalesce(list_contains([{listed}], {text}), false)"
+        cases.append(f"when {is_other} then '{OTHER_KIND}'")
     for group in REQUIRED[source.kind]:
         texts = [_given(field, read[field]) for field in group if field in read]
         lacks = f"coalesce({', '.join(texts)}) is null" if texts else "true"
@@ -211,11 +251,10 @@ def _verdict(
         is_bad = None
         if rule.matches is None and (types[field] != "VARCHAR" or field == "decision"):
             is_bad = f"{field} is null and {text} is not null"
-        elif nested := reading.nested.get(rule.column or ""):
-            looks_nested = values.looks_nested(f"text_{position[rule.column]}")
-            is_bad = f"case when {looks_nested} then {nested} else false end"
-        if is_bad and field.endswith("_id") and rule.values is None and reading.nested:
-            is_bad = f"{is_bad} or {values.is_changed_number(text)}"
+        elif rule.columns and reading.nested:
+            is_bad = _is_nested(reading, rule, position)
+            if field.endswith("_id") and rule.values is None:
+                is_bad = f"{is_bad} or {values.is_changed_number(text)}"
         if is_bad and field not in _LENIENT:
             cases.append(f"when {is_bad} then '{LineReason.BAD_VALUE}:{field}'")
     cases.extend(_time_cases(source, read, types, limits))

@@ -4,6 +4,7 @@ import json
 
 import duckdb
 
+from warehouse.adapters.json_lines import staged_json
 from warehouse.adapters.quoting import (
     json_object,
     json_pointer,
@@ -46,10 +47,16 @@ def read_parquet(
         for position, (name, type_, *_) in enumerate(described, start=1)
     }
     _stage_rows(connection, scan, names)
+    if source.unpack:
+        return _read_as_json(connection, source, columns, n_rows)
     types = field_types(source.kind)
     numbers = {
-        rule.column for field, rule in source.columns.items() if types[field] == MONEY
+        path
+        for field, rule in source.columns.items()
+        if types[field] == MONEY
+        for path in rule.columns
     }
+    taken = set(source.taken)
     texts, inner = {}, {}
     for path in source.paths:
         parts = split_path(path)
@@ -58,7 +65,8 @@ def read_parquet(
         elif len(parts) > 1 and parts[0] in columns:
             value = _as_json(*columns[parts[0]])
             texts[path] = f"json_extract_string({value}, {json_pointer(parts[1:])})"
-            inner.setdefault(parts[0], []).append(parts[1:])
+            if path in taken:
+                inner.setdefault(parts[0], []).append(parts[1:])
     return Reading(
         rows=f"""
             select *,
@@ -74,7 +82,7 @@ def read_parquet(
             [
                 (name, _rest(expression, type_, inner.get(name, [])))
                 for name, (expression, type_) in columns.items()
-                if name not in texts
+                if name not in taken
             ]
         ),
         native={
@@ -85,6 +93,25 @@ def read_parquet(
         is_ordered=_is_grouped_as_stored(connection, scan),
         names=names,
         absent=[path for path in source.paths if path not in texts],
+    )
+
+
+def _read_as_json(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    columns: dict[str, tuple[str, str]],
+    n_rows: int,
+) -> Reading:
+    """Say how to read rows that have to be unpacked: as JSON lines."""
+    connection.execute(
+        f"""
+        create or replace temp table lines_read as
+        select line_number, {_as_object(columns, {})} as line from lines_staged;
+        create or replace temp view lines_staged as from lines_read
+        """
+    )
+    return staged_json(
+        connection, source, n_rows, may_hold_nul=True, whole_names=list(columns)
     )
 
 

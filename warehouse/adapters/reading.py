@@ -8,6 +8,7 @@ from warehouse.adapters.quoting import sql_text
 from warehouse.integrity import Scan
 
 BLANK = "blank"  # stands where a reason would; such lines are only counted
+OTHER_KIND = "other_kind"  # likewise; what the line tells is no row of a part's kind
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Reading:
     rows: str
     n_rows: int  # as counted elsewhere; the load fails if there are not so many
     texts: dict[str, str]  # column of theirs -> its text
+    sent: str = "line"  # the column with the line as it was sent
     attributes: str = "null"  # what is not mapped, as JSON text
     nested: dict[str, str] = field(default_factory=dict)  # column -> is it no text?
     native: dict[str, tuple[str, str]] = field(default_factory=dict)

@@ -1,17 +1,14 @@
 """From text to typed values, in SQL: null where a text cannot be read as the type."""
 
-from warehouse.adapters.quoting import sql_text
-from warehouse.raw_tables import MONEY
+import json
+
+from warehouse.adapters.quoting import sql_name, sql_text
+from warehouse.raw_tables import ITEM_FIELDS, MONEY
 
 MAX_BRACKETS = 10_000
 MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
-_ITEM_TEXTS = ("product_id", "product_name", "category")
-_ITEM_NUMBERS = ("price", "quantity")
-_ITEMS_SHAPE = sql_text(
-    '[{"product_id": "VARCHAR", "product_name": "VARCHAR", "category": "VARCHAR", '
-    '"price": "VARCHAR", "quantity": "VARCHAR"}]'
-)
+_ITEM_NAMES = {name: [name] for name in ITEM_FIELDS}
 _OFFSET = r" ?([+-])(0\d|1[0-5])(?::?([0-5]\d))?$"
 
 
@@ -62,8 +59,7 @@ def time(text: str, timezone: str) -> str:
     naive = f"coalesce({_clock(text)}, {_clock(without_z)})"
     if timezone != "UTC":
         is_utc = f"regexp_matches({text}, '(?i)(z|utc)$')"
-        wall = _earthly(_clock(text))
-        local = f"timezone('UTC', timezone({sql_text(timezone)}, {wall}))"
+        local = at_zone(_clock(text), timezone)
         naive = f"case when {is_utc} then {naive} else {local} end"
     return (
         f"case when {_begins_with_digit(text)} then "
@@ -110,6 +106,18 @@ def epoch(text: str, unit: str) -> str:
     )
 
 
+def at_zone(moment: str, timezone: str) -> str:
+    """Read a time of day in a zone as UTC; for clocks that are set, see `time`."""
+    if timezone == "UTC":
+        return moment
+    return f"timezone('UTC', timezone({sql_text(timezone)}, {_earthly(moment)}))"
+
+
+def or_empty(texts: list[str]) -> list[str]:
+    """Read what is not there as an empty text."""
+    return [f"coalesce({text}, '')" for text in texts]
+
+
 def is_changed_number(text: str) -> str:
     """Tell whether an id was a number that its text is not: 1.10, 1e22 or -0.
 
@@ -129,29 +137,45 @@ def is_changed_number(text: str) -> str:
     )
 
 
-def items(text: str) -> str:
-    """Read a JSON list of objects; null where a part of it cannot be read."""
-    raw = f"from_json({text}, {_ITEMS_SHAPE})"
+def items(text: str, fields: dict[str, list[str]] | None = None) -> str:
+    """Read a JSON list of objects; null where a part of it cannot be read.
+
+    `fields` says under which names, the first choice first, each of ours may be found.
+    """
+    names = fields or _ITEM_NAMES
+    shape = {name: "VARCHAR" for theirs in names.values() for name in theirs}
+    raw = f"from_json({text}, {sql_text(json.dumps([shape]))})"
+    read = {name: _item_text(names.get(name, [])) for name in ITEM_FIELDS}
+    numbers = [name for name, type_ in ITEM_FIELDS.items() if type_ == MONEY]
     bad = " or ".join(
-        f"(nullif(item.{name}, '') is not null and {number(f'item.{name}')} is null)"
-        for name in _ITEM_NUMBERS
+        f"({read[name]} is not null and {number(read[name])} is null)"
+        for name in numbers
     )
-    texts = ", ".join(f"{name} := nullif(item.{name}, '')" for name in _ITEM_TEXTS)
-    numbers = ", ".join(f"{name} := {number(f'item.{name}')}" for name in _ITEM_NUMBERS)
-    nothing = f"coalesce({', '.join(f'item.{n}' for n in _ITEM_TEXTS)})"
-    is_bad = f"lambda item: {nothing} is null or {bad}"
+    packed = ", ".join(
+        f"{name} := {number(read[name]) if name in numbers else read[name]}"
+        for name in ITEM_FIELDS
+    )
+    nothing = ", ".join(read[name] for name in ITEM_FIELDS if name not in numbers)
+    is_bad = f"lambda item: coalesce({nothing}) is null or {bad}"
     twice = "len(json_keys(item)) <> len(list_distinct(json_keys(item)))"
     return (
         f"case when not {sound_json(text)} then null "
         f"when {_any_item(text, twice)} then null "
         f"when len(list_filter({raw}, {is_bad})) = 0 "
-        f"then list_transform({raw}, lambda item: struct_pack({texts}, {numbers})) end"
+        f"then list_transform({raw}, lambda item: struct_pack({packed})) end"
     )
 
 
-def unknown_items(text: str) -> str:
+def _item_text(names: list[str]) -> str:
+    """Select the first of some fields of an `item` that says something."""
+    texts = [f"nullif(item.{sql_name(name)}, '')" for name in names]
+    return f"coalesce({', '.join(texts)})" if texts else "null::varchar"
+
+
+def unknown_items(text: str, fields: dict[str, list[str]] | None = None) -> str:
     """See a list of items as JSON if any of them says more than we read of it."""
-    known = ", ".join(map(sql_text, (*_ITEM_TEXTS, *_ITEM_NUMBERS)))
+    names = (fields or _ITEM_NAMES).values()
+    known = ", ".join(sql_text(name) for theirs in names for name in theirs)
     says_more = f"not list_has_all([{known}], json_keys(item))"
     return f"case when {_any_item(text, says_more)} then cast({text} as json) end"
 
