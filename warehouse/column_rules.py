@@ -102,7 +102,7 @@ def check_rule(field: str, type_: str, rule: ColumnRule) -> None:
     """Refuse a form that does not fit the field's type."""
     if rule.unit and type_ != "TIMESTAMP":
         raise ValueError(f"columns.{field}: unit is for times")
-    if rule.fields and type_ != ITEMS:
+    if rule.fields is not None and type_ != ITEMS:
         raise ValueError(f"columns.{field}: fields is for items")
     if unknown := set(rule.fields or {}) - set(ITEM_FIELDS):
         raise ValueError(f"columns.{field}: items have no field {min(unknown)}")

@@ -27,6 +27,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     session_timeout_minutes: int = Field(30, ge=1)
+    longest_tracker_session_hours: int = Field(72, ge=1)
     rfm_binning: Literal["quantile", "quantile_plus_one"] = "quantile"
     rules_min_support: float = Field(0.001, gt=0, le=1)
     rules_min_confidence: float = Field(0.2, ge=0, le=1)

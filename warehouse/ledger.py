@@ -194,7 +194,8 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
     settings = home.settings.model_dump(
         exclude={"keep_snapshots", "memory_limit", "threads"}
     )
-    content = json.dumps([files, settings, code_fingerprint()], sort_keys=True)
+    sources = connection.execute("from ledger.sources order by all").fetchall()
+    content = json.dumps([files, sources, settings, code_fingerprint()], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -28,6 +28,7 @@ from warehouse.raw_rows import (
     LedgerFile,
     LineCounts,
     insert_ledger,
+    record_sources,
     store_duplicate,
     store_lines,
     time_limits,
@@ -140,9 +141,11 @@ def load_inbox(
         If a source.yml or the key is wrong; what was loaded before stays.
     """
     summary = LoadSummary()
+    sources = find_sources(home.inbox)
+    record_sources(connection, [source for source, _ in sources])
     listed = [
         (source, folder, dump)
-        for source, folder in find_sources(home.inbox)
+        for source, folder in sources
         for dump in find_dumps(folder, summary.warnings)
     ]
     summary.warnings += [

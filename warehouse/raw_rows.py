@@ -170,6 +170,20 @@ def time_limits(
     return TimeLimits(loaded_at, late_before, source.late_after)
 
 
+def record_sources(
+    connection: duckdb.DuckDBPyConnection, sources: list[Source]
+) -> None:
+    """Write down what models read of each source, where it has changed."""
+    told = sorted((source.name, source.sessions) for source in sources)
+    found = connection.execute("from ledger.sources order by all").fetchall()
+    if found == told:
+        return
+    with transaction(connection):
+        connection.execute("delete from ledger.sources")
+        for row in told:
+            connection.execute("insert into ledger.sources values (?, ?)", row)
+
+
 def store_duplicate(
     connection: duckdb.DuckDBPyConnection,
     file: LedgerFile,

@@ -146,6 +146,10 @@ LEDGER = {
         "reason": "VARCHAR NOT NULL",
         "raw_line": "BLOB",
     },
+    "ledger.sources": {
+        "source": "VARCHAR NOT NULL",
+        "sessions": "VARCHAR NOT NULL",  # timeout, tracker
+    },
     "ledger.source_fields": {  # names that a source has used and its map does not
         "source": "VARCHAR NOT NULL",
         "name": "VARCHAR NOT NULL",

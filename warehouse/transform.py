@@ -102,6 +102,7 @@ def dbt_variables(home: Home, as_of: datetime, run_id: str) -> dict[str, Any]:
         "as_of": as_of.strftime("%Y-%m-%d %H:%M:%S"),
         "run_id": run_id,
         "session_timeout_minutes": settings.session_timeout_minutes,
+        "longest_tracker_session_hours": settings.longest_tracker_session_hours,
         "rfm_binning": settings.rfm_binning,
         "rules_min_support": settings.rules_min_support,
         "rules_min_confidence": settings.rules_min_confidence,

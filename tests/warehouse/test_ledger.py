@@ -8,7 +8,9 @@ import pytest
 
 from warehouse import ledger
 from warehouse.home import Home
+from warehouse.raw_rows import record_sources
 from warehouse.raw_tables import create_tables
+from warehouse.sources import Source
 
 NOON = datetime(2026, 1, 31, 12)
 
@@ -108,3 +110,22 @@ def test_the_fingerprint_follows_files_and_settings_and_nothing_else(
         home.root.mkdir()
         (home.root / "settings.yml").write_text(text)
         assert (ledger.fingerprint(connection, home) == loaded) is is_same
+
+
+def test_the_fingerprint_moves_when_a_source_takes_its_trackers_sessions(
+    connection, tmp_path: Path
+):
+    home = Home.at(tmp_path)
+    columns = {"user_id": "u", "event_name": "e", "occurred_at": "t"}
+    by_timeout = Source.model_validate(
+        {"adapter": "generic", "kind": "events", "columns": columns, "name": "web"}
+    )
+    by_tracker = by_timeout.model_copy(update={"sessions": "tracker"})
+    found = []
+
+    for sources in ([by_timeout], [by_timeout], [by_tracker], []):
+        record_sources(connection, sources)
+        found.append(ledger.fingerprint(connection, home))
+
+    assert found[0] == found[1]
+    assert len(set(found)) == 3

@@ -46,6 +46,7 @@ user_agents_read as (
         ) as event_id,
         kept.user_id,
         kept.anonymous_id,
+        kept.tracker_session_id,
         kept.order_id,
         kept.product_id,
 

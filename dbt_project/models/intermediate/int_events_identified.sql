@@ -119,6 +119,7 @@ identified as (
         traffic_sources_named.event_id,
         traffic_sources_named.person_id as user_id,
         traffic_sources_named.anonymous_id,
+        traffic_sources_named.tracker_session_id,
         traffic_sources_named.order_id,
         traffic_sources_named.product_id,
 

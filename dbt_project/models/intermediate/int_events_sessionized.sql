@@ -10,6 +10,32 @@ events as (
 
 ),
 
+sources as (
+
+    select * from {{ ref('stg_sources') }}
+
+    where has_tracker_sessions
+
+),
+
+-- The sessions of a tracker run beside each other, and beside what goes by the timeout.
+lanes_told as (
+
+    select
+        events.event_key,
+        events.event_id,
+        events.user_id,
+        events.occurred_at,
+        case when sources.source is not null then events.tracker_session_id end
+            as tracker_session_id
+
+    from events
+
+    left join sources
+        on events.source = sources.source
+
+),
+
 gaps_measured as (
 
     select
@@ -17,15 +43,21 @@ gaps_measured as (
         event_id,
         user_id,
         occurred_at,
-        lag(occurred_at) over (
-            partition by user_id
-            order by
-                occurred_at,
-                event_id,
-                event_key
-        ) as previous_occurred_at
+        tracker_session_id,
+        lag(occurred_at) over lane_history as previous_occurred_at,
+        min(occurred_at) over lane_history as lane_started_at
 
-    from events
+    from lanes_told
+
+    window lane_history as (
+        partition by
+            user_id,
+            tracker_session_id
+        order by
+            occurred_at,
+            event_id,
+            event_key
+    )
 
 ),
 
@@ -36,12 +68,22 @@ session_starts_flagged as (
         event_id,
         user_id,
         occurred_at,
+        tracker_session_id,
         case
             when
                 previous_occurred_at is null
-                or occurred_at
-                > previous_occurred_at
-                + interval '{{ var("session_timeout_minutes") }}' minute
+                or case
+                    when tracker_session_id is null
+                        then
+                            occurred_at
+                            > previous_occurred_at
+                            + interval '{{ var("session_timeout_minutes") }}' minute
+                    else
+                        {{ tracker_sessions_since("lane_started_at", "occurred_at") }}
+                        > {{ tracker_sessions_since(
+                            "lane_started_at", "previous_occurred_at"
+                        ) }}
+                end
                 then occurred_at
         end as session_started_at
 
@@ -49,14 +91,14 @@ session_starts_flagged as (
 
 ),
 
-sessions_numbered as (
+session_starts_counted as (
 
     select
-        event_key,
-        user_id,
-        occurred_at,
-        max(session_started_at) over person_history as started_at,
-        count(session_started_at) over person_history as session_number,
+        *,
+        case
+            when session_started_at is not null
+                then count(session_started_at) over person_history
+        end as start_number,
         count(*) over person_history as event_number
 
     from session_starts_flagged
@@ -72,14 +114,44 @@ sessions_numbered as (
 
 ),
 
--- Named for its start, so that an event that comes late renames no later session. No
--- two sessions of a person start in the same second: the timeout is a minute or more.
+sessions_numbered as (
+
+    select
+        event_key,
+        user_id,
+        occurred_at,
+        event_number,
+        tracker_session_id,
+        max(session_started_at) over lane_history as started_at,
+        max(start_number) over lane_history as session_number
+
+    from session_starts_counted
+
+    window lane_history as (
+        partition by
+            user_id,
+            tracker_session_id
+        order by
+            occurred_at,
+            event_id,
+            event_key
+        rows unbounded preceding
+    )
+
+),
+
+-- Named for its start, so that an event that comes late renames no later session. By
+-- the timeout no two sessions of a person start in the same second: it is a minute or
+-- more; those of a tracker bear its mark.
 sessions_named as (
 
     select
         event_key,
         user_id,
-        user_id || '-' || {{ seconds_since_1970('started_at') }} as session_id,
+        user_id
+        || '-'
+        || {{ seconds_since_1970('started_at') }}
+        || coalesce('-' || substr(md5(tracker_session_id), 1, 8), '') as session_id,
         session_number,
         event_number,
         occurred_at

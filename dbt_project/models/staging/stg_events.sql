@@ -51,6 +51,7 @@ normalized as (
         {{ cleaned_id('event_id') }} as event_id,
         {{ cleaned_id('user_id') }} as user_id,
         {{ cleaned_id('anonymous_id') }} as anonymous_id,
+        {{ cleaned_id('session_id') }} as tracker_session_id,
         {{ cleaned_id('order_id') }} as order_id,
         {{ cleaned_id('product_id') }} as product_id,
         content_hash,
