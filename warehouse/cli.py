@@ -141,7 +141,37 @@ def _stage_command(name: str, help_text: str, *options: Callable) -> None:
     main.command(name, help=help_text)(wrapped)
 
 
-_stage_command("load", "Load what is new in the inbox.")
+@main.command()
+@click.option(
+    "--check",
+    "dump",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Load nothing; say what would come of this dump, and print a source.yml.",
+)
+@_at_home
+def load(home: Home, *, as_json: bool, dump: Path | None):
+    """Load what is new in the inbox.
+
+    With --check DUMP nothing is loaded or written: it says which adapter fits a new
+    dump, how each field would be mapped, and what would be refused, and prints a
+    source.yml to start from. One that lies beside the dump is what is checked.
+    """
+    from warehouse import stages
+
+    if dump is not None:
+        from warehouse.checking import check_dump
+
+        found = check_dump(dump, stages.utc_now())
+        console.print(_escaped(found.in_words()), soft_wrap=True)
+        if not as_json:
+            click.echo(found.source_yml, nl=False)
+        return found.as_json() if as_json else None
+    with console.status("load") as status:
+        result = stages.load(home, progress=_shown(status))
+    _say_stage(result)
+    return _stage_as_json(result) if as_json else None
+
+
 _stage_command(
     "build", "Build and test the models, up to the features.", _as_of, _full_refresh
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from warehouse.errors import ConfigurationError
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.sources import CONFIG_FILE, Source, read_source
 
@@ -76,16 +77,42 @@ def find_dumps(folder: Path, warnings: list[str]) -> list[Dump]:
             refusal = FileRefusedError(FileReason.NOT_A_REGULAR_FILE, words)
             dumps.append(Dump(path, file, refusal=refusal))
             continue
-        suffixes = path.name.lower().split(".")
-        packing = COMPRESSIONS.get(suffixes[-1], PLAIN)
-        if packing != PLAIN:
-            suffixes.pop()
-        if len(suffixes) > 1 and suffixes[-1] in FORMATS:
-            form = FORMATS[suffixes[-1]]
-            dumps.append(Dump(path, file, form, packing, mode.st_size))
+        if found := _dump_by_name(path, file, mode.st_size):
+            dumps.append(found)
         elif not path.name.lower().startswith(_SILENT):
             warnings.append(f"{folder.name}/{file}: of no known format, left alone")
     return dumps
+
+
+def dump_at(path: Path) -> Dump:
+    """Take a file for a dump, wherever it lies.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no regular file, or of no known format.
+    """
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise ConfigurationError(f"{path}: not a regular file")
+    found = _dump_by_name(path, path.name, path.stat().st_size)
+    if found is None:
+        known = ", ".join(f".{name}" for name in FORMATS)
+        raise ConfigurationError(
+            f"{path}: of no known format; known: {known}, each also "
+            f"{', '.join(f'.{name}' for name in COMPRESSIONS)}"
+        )
+    return found
+
+
+def _dump_by_name(path: Path, file: str, n_bytes: int) -> Dump | None:
+    """Tell by its name how a file is packed, and what is in it."""
+    suffixes = path.name.lower().split(".")
+    packing = COMPRESSIONS.get(suffixes[-1], PLAIN)
+    if packing != PLAIN:
+        suffixes.pop()
+    if len(suffixes) == 1 or suffixes[-1] not in FORMATS:
+        return None
+    return Dump(path, file, FORMATS[suffixes[-1]], packing, n_bytes)
 
 
 def find_strays(inbox: Path) -> list[str]:
