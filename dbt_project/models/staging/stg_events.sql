@@ -53,7 +53,10 @@ normalized as (
         {{ cleaned_id('anonymous_id') }} as anonymous_id,
         {{ cleaned_id('session_id') }} as tracker_session_id,
         {{ cleaned_id('order_id') }} as order_id,
-        {{ cleaned_id('product_id') }} as product_id,
+        coalesce(
+            {{ cleaned_id('product_id') }},
+            {{ only_entry('items', 'product_id') }}
+        ) as product_id,
         content_hash,
         email_hash,
         phone_hash,
@@ -86,12 +89,18 @@ normalized as (
         {{ cleaned_text('user_agent') }} as user_agent,
         {{ cleaned_text('device_type') }} as device_type,
         {{ cleaned_country('country') }} as country,
-        {{ cleaned_text('product_name') }} as product_name,
-        {{ cleaned_text('category') }} as category,
+        coalesce(
+            {{ cleaned_text('product_name') }},
+            {{ only_entry('items', 'product_name') }}
+        ) as product_name,
+        coalesce(
+            {{ cleaned_text('category') }},
+            {{ only_entry('items', 'category') }}
+        ) as category,
 
         -- numerics
-        price,
-        quantity,
+        coalesce(price, {{ only_entry('items', 'price') }}) as price,
+        coalesce(quantity, {{ only_entry('items', 'quantity') }}) as quantity,
         revenue,
         items,
 
