@@ -85,7 +85,7 @@ def staged_json(
         staged = unpacked(staged, source.unpack)
         judged = unpacked(judged, source.unpack)
     usual = find_usual_keys(connection, staged, taken, objects)
-    shape, positions = _shape_of(paths)
+    shape, positions = _shape_of(_first_spelled(paths))
     rows = f"""
         select *,
             case
@@ -178,6 +178,23 @@ def _matches(text: str, pattern: str) -> str:
     return f"regexp_matches({text}, {sql_text(pattern)})"
 
 
+def _first_spelled(paths: list[list[str]]) -> list[list[str]]:
+    """Leave out paths that an earlier one spells in other letters.
+
+    A struct cannot hold both.
+
+    >>> _first_spelled([["a", "firstName"], ["a", "firstname"], ["a", "b"]])
+    [['a', 'firstName'], ['a', 'b']]
+    """
+    spelled: dict[str, list[str]] = {}
+    kept = []
+    for parts in paths:
+        inner = [parts[: n + 1] for n in range(len(parts))]
+        if all(spelled.setdefault(str(one).lower(), one) == one for one in inner):
+            kept.append(parts)
+    return kept
+
+
 def _shape_of(paths: list[list[str]]) -> tuple[dict, dict]:
     """Nest the paths as `json_transform` wants them; number each level's keys from 1.
 
@@ -200,8 +217,12 @@ def _numbered(shape: dict) -> dict:
 
 
 def _extract(positions: dict, parts: list[str]) -> str:
+    """Select what a path leads to; what the shape does not hold, from the line."""
     expression = "fields"
     for part in parts:
+        if part not in positions:
+            value = f"json_extract_string(line, {json_pointer(parts)})"
+            return f"case when line_reason is null then {value} end"
         position, positions = positions[part]
         expression = f"struct_extract_at({expression}, {position})"
     return expression
