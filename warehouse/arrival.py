@@ -16,7 +16,8 @@ import psutil
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from warehouse.inbox import Dump
-from warehouse.integrity import Scan, open_regular
+from warehouse.integrity import Scan
+from warehouse.packing import open_regular
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.sources import Source
 

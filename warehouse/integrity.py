@@ -7,26 +7,19 @@ which those are empty: line numbers stay, and the lines go to quarantine.
 """
 
 import codecs
-import gzip
 import hashlib
 import json
-import lzma
-import os
-import stat
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import numpy as np
-from backports import zstd
 
 from warehouse.inbox import PLAIN, Dump
+from warehouse.packing import BLOCK_BYTES, open_regular, unpack, unzip
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.suspects import (
     LONG_LINE_BYTES,
@@ -36,37 +29,9 @@ from warehouse.suspects import (
     write_plain,
 )
 
-BLOCK_BYTES = 1 << 20
-MAX_EXPANSION = 250  # times; looked at from MIN_EXPANDED_BYTES on
-MIN_EXPANDED_BYTES = 1 << 28
-MAX_FILE_BYTES = 1 << 38  # unpacked
 FIRST_PRINTABLE = 32
 
-_MAGIC = {
-    "gzip": (b"\x1f\x8b",),
-    "zstd": (
-        b"\x28\xb5\x2f\xfd",
-        *(bytes([number]) + b"\x2a\x4d\x18" for number in range(0x50, 0x60)),
-    ),  # the others begin a frame to be skipped
-    "zip": (b"PK\x03\x04", b"PK\x05\x06"),  # so are spreadsheets
-    "bzip2": (b"BZh",),
-    "xz": (b"\xfd7zX",),
-    "parquet": (b"PAR1",),
-}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_UNPACKING_ERRORS = (gzip.BadGzipFile, zlib.error, zstd.ZstdError, EOFError)
-
-_UNZIPPING_ERRORS = (  # of what may be in a damaged directory
-    *_UNPACKING_ERRORS,
-    zipfile.BadZipFile,
-    lzma.LZMAError,
-    struct.error,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-)
 
 Report = Callable[[int], None]
 Document = Literal["array", "unstructured"]
@@ -142,7 +107,7 @@ def scan_file(dump: Dump, staged_files: Path, report: Report = lambda _: None) -
         return replace(scan, sha256=sha256)
     with open_regular(dump.path) as file:
         hashed = _HashedFile(file, report)
-        blocks = _unpack(hashed, file.peek(4), dump)
+        blocks = unpack(hashed, file.peek(4), dump)
         if dump.format == "parquet":
             path = _unpack_parquet(dump, blocks, staged_files)
             return Scan(hashed.hexdigest(), path=path)
@@ -152,7 +117,7 @@ def scan_file(dump: Dump, staged_files: Path, report: Report = lambda _: None) -
         path = _safe_link(dump.path, staged_files)
         return replace(scan, sha256=sha256, path=path, compression=dump.compression)
     with open_regular(dump.path) as file:
-        blocks = _unpack(file, file.peek(4), dump)
+        blocks = unpack(file, file.peek(4), dump)
         path = staged_files / "cleaned"
         if scan.document:
             write_plain(blocks, path)
@@ -168,24 +133,8 @@ def unpack_copy(dump: Dump, scan: Scan, staged_files: Path) -> Scan:
     """Have a clean file read from an unpacked copy: DuckDB knows not every gzip."""
     path = staged_files / "unpacked"
     with open_regular(dump.path) as file:
-        write_plain(_unpack(file, file.peek(4), dump), path)
+        write_plain(unpack(file, file.peek(4), dump), path)
     return replace(scan, path=path, compression=PLAIN)
-
-
-def open_regular(path: Path) -> BufferedReader:
-    """Open a regular file, following no link, nor waiting for a pipe's other end.
-
-    Raises
-    ------
-    FileRefusedError
-        If it is something else.
-    """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    file = os.fdopen(os.open(path, flags), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise FileRefusedError(FileReason.NOT_A_REGULAR_FILE)
-    return file
 
 
 def _safe_link(path: Path, staged_files: Path) -> Path:
@@ -196,49 +145,6 @@ def _safe_link(path: Path, staged_files: Path) -> Path:
     return link
 
 
-def _unpack(
-    file: _HashedFile | BufferedReader, start: bytes, dump: Dump
-) -> Iterator[bytes]:
-    """Yield blocks of unpacked bytes; every checksum on the way is verified."""
-    readers = {PLAIN: lambda: file, "gzip": lambda: gzip.GzipFile(fileobj=file)}
-    readers["zstd"] = lambda: zstd.ZstdFile(file)
-    bad = None if dump.compression == PLAIN else FileReason(f"bad_{dump.compression}")
-    found = _kind_of_bytes(start)
-    if bad and found != dump.compression:
-        raise FileRefusedError(bad, f"its bytes are {found or 'not packed'}")
-    if not bad and found not in (None, dump.format):
-        raise FileRefusedError(FileReason.NOT_WHAT_IT_IS_CALLED, f"it is {found}")
-    try:
-        yield from _bounded(readers[dump.compression](), dump)
-    except _UNPACKING_ERRORS as error:
-        if not bad:
-            raise
-        words = "ends too early" if isinstance(error, EOFError) else "damaged"
-        raise FileRefusedError(bad, words) from None
-
-
-def _kind_of_bytes(start: bytes) -> str | None:
-    """Tell by its first bytes what a file is, if it is no text."""
-    for kind, magics in _MAGIC.items():
-        if start.startswith(magics):
-            return kind
-    return None
-
-
-def _bounded(reader: IO[bytes] | BufferedIOBase, dump: Dump) -> Iterator[bytes]:
-    """Yield blocks for as long as they are not too many for the file they come of."""
-    n_unpacked = 0
-    while block := reader.read(BLOCK_BYTES):
-        n_unpacked += len(block)
-        if n_unpacked > max(MIN_EXPANDED_BYTES, MAX_EXPANSION * dump.n_bytes):
-            words = f"more than {MAX_EXPANSION} times"
-            raise FileRefusedError(FileReason.EXPANDS_TOO_MUCH, words)
-        if n_unpacked > MAX_FILE_BYTES:
-            words = f"more than {MAX_FILE_BYTES:,} bytes"
-            raise FileRefusedError(FileReason.TOO_LARGE, words)
-        yield block
-
-
 def _write_private(blocks: Iterator[bytes], path: Path) -> Path:
     with path.open("wb") as copy:
         path.chmod(0o600)
@@ -247,25 +153,10 @@ def _write_private(blocks: Iterator[bytes], path: Path) -> Path:
 
 
 def _unzip(dump: Dump, staged_files: Path) -> Dump:
-    """Write out the one file in a ZIP archive, its checksum verified."""
-    path = _write_private(_zip_blocks(dump), staged_files / "unzipped")
+    """Write out what is in a ZIP archive, its checksums verified."""
+    path = _write_private(unzip(dump), staged_files / "unzipped")
     n_bytes = path.stat().st_size
     return replace(dump, path=path, compression=PLAIN, n_bytes=n_bytes)
-
-
-def _zip_blocks(dump: Dump) -> Iterator[bytes]:
-    """Yield the one file in a ZIP archive; what `zipfile` raises is a refusal."""
-    with open_regular(dump.path) as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                infos = [info for info in archive.infolist() if not info.is_dir()]
-                if len(infos) != 1:
-                    words = f"{len(infos)} files in it, not one: unpack it first"
-                    raise FileRefusedError(FileReason.BAD_ZIP, words)
-                with archive.open(infos[0]) as packed:
-                    yield from _bounded(packed, dump)
-        except _UNZIPPING_ERRORS:
-            raise FileRefusedError(FileReason.BAD_ZIP, "damaged, or locked") from None
 
 
 def _scan_blocks(blocks: Iterator[bytes], *, may_be_document: bool) -> Scan:

@@ -22,6 +22,7 @@ from warehouse.drift import missing_columns, record_new_fields
 from warehouse.home import Home
 from warehouse.inbox import PLAIN, Dump, find_dumps, find_sources, find_strays
 from warehouse.integrity import Report, Scan, hash_file, scan_file, unpack_copy
+from warehouse.packing import packed_as_it_is
 from warehouse.pseudonyms import Pseudonymizer
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.raw_rows import (
@@ -224,6 +225,8 @@ def _load_dump(load: _Load, arrival: Arrival, report: Report) -> None:
                 "a file of this name was loaded, with other content; rename it, or say "
                 "on_redelivery: replace",
             )
+        dump = packed_as_it_is(dump)
+        arrival = replace(arrival, dump=dump)
         scan = scan_file(
             dump, load.staged_files, lambda n: report(int(n * SHARE_SCANNED))
         )

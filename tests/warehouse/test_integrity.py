@@ -17,29 +17,41 @@ from warehouse.load import UNVERIFIED
 LINE = b'{"user": "u1", "event": "view", "at": "2026-01-01"}\n'
 
 
+def flipped(content: bytes, position: int, bits: int = 4) -> bytes:
+    byte = bytes([content[position] ^ bits])
+    return content[:position] + byte + content[position + 1 :]
+
+
 def packed(content: bytes) -> bytes:
     """Compress without a time inside, so that a test has the same name every time."""
     return gzip.compress(content, mtime=0)
 
 
-def zipped(*contents: bytes) -> bytes:
+def zipped(*contents: bytes, **named: bytes) -> bytes:
     """Put each content into one archive, as a file of its own."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, content in enumerate(contents):
-            archive.writestr(zipfile.ZipInfo(f"{number}.jsonl"), content)
+    files = {f"{number}.jsonl": content for number, content in enumerate(contents)}
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in (files | named).items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
+def locked(archive: bytes) -> bytes:
+    """Say of each file of an archive that it is encrypted."""
+    for header, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        before, *files = archive.split(header)
+        files = [flipped(header + one, offset, 1) for one in files]
+        archive = before + b"".join(files)
+    return archive
+
+
 PACKED = packed(LINE * 1000)
+PLAIN_PARQUET = b"PAR1 not PAR1"
 SUMMED = zstd.compress(
     b"".join(LINE.replace(b"u1", b"u%d" % n) for n in range(1000)),
     options={zstd.CompressionParameter.checksum_flag: 1},
 )
-
-
-def flipped(content: bytes, position: int) -> bytes:
-    return content[:position] + bytes([content[position] ^ 4]) + content[position + 1 :]
 
 
 @pytest.mark.parametrize(
@@ -55,11 +67,24 @@ def flipped(content: bytes, position: int) -> bytes:
         ("a.jsonl.zst", zstd.compress(LINE) + b"junk", "bad_zstd: damaged"),
         ("a.jsonl.zst", flipped(SUMMED, len(SUMMED) - 6), "bad_zstd: damaged"),
         ("a.jsonl.zst", flipped(SUMMED, 12), "bad_zstd: damaged"),
-        ("a.jsonl.gz", zipped(LINE), "bad_gzip: its bytes are zip"),
-        ("a.jsonl.zip", PACKED, "bad_zip: damaged"),
+        ("a.jsonl.gz", PLAIN_PARQUET, "bad_gzip: its bytes are parquet"),
+        ("a.jsonl.gz", zipped(LINE * 1000)[:-5], "bad_zip: damaged"),
+        ("a.jsonl.zip", PACKED[:-9], "bad_gzip: ends too early"),
+        ("a.jsonl.zip", LINE, "bad_zip: damaged"),
         ("a.jsonl.zip", zipped(LINE * 1000)[:-5], "bad_zip: damaged"),
         ("a.jsonl.zip", flipped(zipped(LINE * 1000), 60), "bad_zip: damaged"),
-        ("a.jsonl.zip", zipped(LINE, LINE), "bad_zip: 2 files in it"),
+        ("a.jsonl.zip", locked(zipped(LINE)), "bad_zip: damaged, or locked"),
+        ("a.jsonl.zip", locked(zipped(LINE, LINE)), "bad_zip: damaged, or locked"),
+        ("a.csv.zip", zipped(LINE, LINE), "bad_zip: 2 files in it, which are no"),
+        ("a.jsonl.zip", zipped(LINE, **{"b.csv": LINE}), "bad_zip: 2 files in it, not"),
+        ("a.jsonl.zip", zipped(LINE, zipped(LINE)), "bad_zip: zip in it"),
+        ("a.jsonl.zip", zipped(zipped(LINE)), "bad_zip: zip in it"),
+        ("a.jsonl.zip", zipped(LINE, PACKED[:-9]), "bad_zip: damaged"),
+        ("a.jsonl.zip", zipped(LINE, flipped(PACKED, len(PACKED) - 6)), "bad_zip: da"),
+        ("a.jsonl.zip", zipped(packed(PACKED)), "not_what_it_is_called: it is gzip"),
+        ("a.jsonl.zip", zipped(), "bad_zip: no file in it"),
+        ("a.jsonl.zip", zipped(**{".DS_Store": LINE}), "bad_zip: no file in it"),
+        ("a.json.zip", zipped(b"[" + LINE + b"]", b"[" + LINE + b"]"), "invalid_json"),
         ("a.jsonl", PACKED, "not_what_it_is_called: it is gzip"),
         ("a.csv", zipped(LINE), "not_what_it_is_called: it is zip"),
         ("a.csv", b"PAR1", "not_what_it_is_called: it is parquet"),
@@ -72,7 +97,8 @@ def flipped(content: bytes, position: int) -> bytes:
             b'[{"a": ' + b"[" * 9000 + b"]" * 9000 + b"}]",
             "invalid_json: nested",
         ),
-        ("a.parquet", b"PAR1 not PAR1", "invalid_parquet: its footer"),
+        ("a.parquet.zst", PLAIN_PARQUET, "invalid_parquet: its footer"),
+        ("a.parquet", PLAIN_PARQUET, "invalid_parquet: its footer"),
         ("a.csv", b"", "bad_header"),
         ("a.csv", b'user,"event\n', "bad_header"),
         ("a.csv", b"user,event,at,user\n", "duplicate_column"),
@@ -104,7 +130,16 @@ def test_a_file_that_cannot_be_trusted_is_refused(
         ("a.jsonl", (LINE * 3).replace(b"\n", b"\r\n")),
         ("a.jsonl.gz", packed(LINE) + packed(LINE * 2)),
         ("a.JSONL.ZST", zstd.compress(LINE) + zstd.compress(LINE * 2)),
+        ("a.jsonl.gz", zstd.compress(LINE * 3)),
+        ("a.jsonl.zst", packed(LINE * 3)),
+        ("a.jsonl.zip", packed(LINE * 3)),
         ("a.jsonl.zip", zipped(LINE * 3)),
+        ("a.json.gz", zipped(packed(LINE * 3))),
+        ("a.jsonl.zip", zipped(LINE, LINE.rstrip(), LINE)),
+        ("a.jsonl.zip", zipped(LINE, b"", packed(LINE.rstrip()), b"", LINE.rstrip())),
+        ("a.jsonl.zip", zipped(*[b"\xef\xbb\xbf" + LINE.rstrip()] * 3)),
+        ("a.jsonl.zip", zipped(**{"../../a.jsonl": LINE, "/etc/b.JSON.gz": LINE * 2})),
+        ("a.jsonl.zip", zipped(LINE * 3, **{"__MACOSX/._0.jsonl": b"junk", "d/": b""})),
         ("a.csv.zip", zipped(b"user,event,at\r\n" + b"u1,view,2026-01-01\r\n" * 3)),
         ("a.json", LINE * 3),
         ("a.json", b"[" + b",".join([LINE] * 3) + b"]"),
@@ -247,12 +282,65 @@ def test_a_clean_file_is_read_in_place(events, monkeypatch):
 
 
 def test_what_unpacks_to_too_much_is_refused(events, monkeypatch):
-    monkeypatch.setattr("warehouse.integrity.MIN_EXPANDED_BYTES", 1000)
+    monkeypatch.setattr("warehouse.packing.MIN_EXPANDED_BYTES", 1000)
     events.put("a.jsonl.gz", gzip.compress(b" " * 2**22))
 
     events.load()
 
     assert events.files()[0][2] == "expands_too_much: more than 250 times"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        zipped(*[packed(b" " * 2**12)] * 300),  # each little, all too much
+        zipped(packed(b" " * 2**22)),
+        zipped(packed(b"") + bytes(2**22)),  # nothing comes out of it, ever
+        zipped(packed(b"") * 2**13),
+    ],
+)
+def test_what_files_of_an_archive_unpack_to_is_counted_together(
+    events, monkeypatch, content: bytes
+):
+    monkeypatch.setattr("warehouse.packing.MIN_EXPANDED_BYTES", 1000)
+    monkeypatch.setattr("warehouse.packing.MAX_EXPANSION", 10)
+    events.put("a.jsonl.zip", content)
+
+    events.load()
+
+    assert events.files()[0][2] == "expands_too_much: more than 10 times"
+
+
+def test_the_directory_of_an_archive_is_bounded(events, monkeypatch):
+    monkeypatch.setattr("warehouse.packing.MAX_DIRECTORY_BYTES", 1000)
+    events.put("a.jsonl.zip", zipped(*[LINE] * 9))
+    events.put("b.jsonl.zip", zipped(*[LINE] * 30))
+
+    assert events.load().n_accepted == 9
+    assert [status for _, status, _ in events.files()] == ["loaded", "refused"]
+
+
+def test_the_files_of_an_archive_are_read_in_the_order_of_their_names(events):
+    lines = {
+        f"{hour}.json.gz": packed(LINE.replace(b"u1", b"u%d" % hour))
+        for hour in (3, 1, 2)
+    }
+    events.put("a.json.zip", zipped(**lines))
+
+    assert events.column("user_id") == ["u1", "u2", "u3"]
+    assert events.query("select n_lines from ledger.files") == [(3,)]
+
+
+def test_parquet_that_is_called_packed_is_read_as_it_is(events):
+    path = events.folder / "a.parquet"
+    duckdb.execute(
+        f"copy (select 'u1' as user, 'view' as event, timestamp '2026-01-01' as at) "
+        f"to '{path}' (compression zstd)"
+    )
+    path.rename(events.folder / "a.parquet.zst")
+
+    assert events.column("user_id") == ["u1"]
+    assert events.files() == [("a.parquet.zst", "loaded", UNVERIFIED)]
 
 
 def test_only_regular_files_of_the_inbox_are_opened(events, tmp_path):
