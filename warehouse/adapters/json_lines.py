@@ -30,7 +30,6 @@ from warehouse.suspects import LONG_LINE_BYTES, MAX_DEPTH, nesting_depth
 MAX_OBJECT_BYTES = 1 << 24
 
 # DuckDB reads more than JSON is: NaN, Infinity, and a comma before a closing bracket.
-_HAS_NUL = r"contains(line, '\u0000')"
 _TRAILING_COMMA = r",\s*[}\]]"
 # Either of them, in patterns that begin with one character: four times faster.
 _NOT_STRICT = [
@@ -80,17 +79,18 @@ def staged_json(
     paths = list(parts.values())
     taken = [parts[path] for path in source.taken]
     objects = mapped_objects(paths)
-    staged, judged = "lines_staged", "lines_judged"
+    staged, judged, sent = "lines_staged", "lines_judged", "line"
     if source.unpack:
+        sent = "sent"
         staged = unpacked(staged, source.unpack)
         judged = unpacked(judged, source.unpack)
     usual = find_usual_keys(connection, staged, taken, objects)
-    shape, positions = _shape_of(_first_spelled(paths))
+    shape, positions = _shape_of(_held_by_struct(paths))
     rows = f"""
         select *,
             case
-                when usual is not null and {_is_strict(may_hold_nul)} then null
-                else {_line_reason(may_hold_nul)}
+                when usual is not null and {_is_strict(sent, may_hold_nul)} then null
+                else {_line_reason(sent, may_hold_nul)}
             end as line_reason
         from (
             select *, {usual_number(usual)} as usual
@@ -105,7 +105,7 @@ def staged_json(
             from ({rows})
         """,
         n_rows=n_lines,
-        sent="sent" if source.unpack else "line",
+        sent=sent,
         texts={
             path: _extract(positions, path_parts) for path, path_parts in parts.items()
         },
@@ -149,48 +149,55 @@ def _stage_document(connection: duckdb.DuckDBPyConnection, scan: Scan) -> int:
     return connection.execute("select count(*) from lines_read").fetchall()[0][0]
 
 
-def _is_strict(may_hold_nul: bool) -> str:
+def _is_strict(line: str, may_hold_nul: bool) -> str:
     """Tell whether a line is JSON by the letter, if it is JSON for DuckDB."""
-    lax = [_matches("line", pattern) for pattern in _NOT_STRICT]
+    lax = [_matches(line, pattern) for pattern in _NOT_STRICT]
     if may_hold_nul:
-        lax.append(_HAS_NUL)
+        lax.append(_has_nul(line))
     return f"not ({' or '.join(lax)})"
 
 
-def _line_reason(may_hold_nul: bool) -> str:
-    """Judge a line by itself."""
-    nul = _HAS_NUL if may_hold_nul else "false"
-    has_trailing_comma = _matches(bare_json("line"), _TRAILING_COMMA)
+def _line_reason(line: str, may_hold_nul: bool) -> str:
+    """Judge a line, as it was sent, by itself."""
+    nul = _has_nul(line) if may_hold_nul else "false"
+    has_trailing_comma = _matches(bare_json(line), _TRAILING_COMMA)
     return f"""
         case
-            when coalesce(trim(line, e' \\t\\r'), '') = '' then '{BLANK}'
-            when not json_valid(line) then '{LineReason.INVALID_JSON}'
+            when coalesce(trim({line}, e' \\t\\r'), '') = '' then '{BLANK}'
+            when not json_valid({line}) then '{LineReason.INVALID_JSON}'
             when {has_trailing_comma} then '{LineReason.INVALID_JSON}'
-            when ltrim(line, e' \\t\\r\\n')[1] <> '{{' then '{LineReason.NOT_AN_OBJECT}'
+            when ltrim({line}, e' \\t\\r\\n')[1] <> '{{'
+                then '{LineReason.NOT_AN_OBJECT}'
             when {nul} then '{LineReason.CONTROL_CHARACTER}'
-            when {is_not_finite("line")} then '{LineReason.NOT_FINITE}'
+            when {is_not_finite(line)} then '{LineReason.NOT_FINITE}'
             when {has_duplicates("keys")} then '{LineReason.DUPLICATE_KEY}'
         end
     """
+
+
+def _has_nul(line: str) -> str:
+    return rf"contains({line}, '\u0000')"
 
 
 def _matches(text: str, pattern: str) -> str:
     return f"regexp_matches({text}, {sql_text(pattern)})"
 
 
-def _first_spelled(paths: list[list[str]]) -> list[list[str]]:
-    """Leave out paths that an earlier one spells in other letters.
+def _held_by_struct(paths: list[list[str]]) -> list[list[str]]:
+    """Leave out paths that no struct can hold beside the others.
 
-    A struct cannot hold both.
+    One that an earlier one spells in other letters, and one that others lead into.
 
-    >>> _first_spelled([["a", "firstName"], ["a", "firstname"], ["a", "b"]])
+    >>> _held_by_struct([["a", "firstName"], ["a", "firstname"], ["a"], ["a", "b"]])
     [['a', 'firstName'], ['a', 'b']]
     """
+    around = [parts[:n] for parts in paths for n in range(1, len(parts))]
     spelled: dict[str, list[str]] = {}
     kept = []
     for parts in paths:
         inner = [parts[: n + 1] for n in range(len(parts))]
-        if all(spelled.setdefault(str(one).lower(), one) == one for one in inner):
+        is_first = all(spelled.setdefault(str(one).lower(), one) == one for one in inner)
+        if is_first and parts not in around:
             kept.append(parts)
     return kept
 
@@ -218,11 +225,12 @@ def _numbered(shape: dict) -> dict:
 
 def _extract(positions: dict, parts: list[str]) -> str:
     """Select what a path leads to; what the shape does not hold, from the line."""
+    value = f"json_extract_string(line, {json_pointer(parts)})"
+    from_line = f"case when line_reason is null then {value} end"
     expression = "fields"
     for part in parts:
         if part not in positions:
-            value = f"json_extract_string(line, {json_pointer(parts)})"
-            return f"case when line_reason is null then {value} end"
+            return from_line
         position, positions = positions[part]
         expression = f"struct_extract_at({expression}, {position})"
-    return expression
+    return from_line if positions else expression

@@ -121,10 +121,9 @@ def _text_of(rule: ColumnRule, position: dict[str, int]) -> str:
     texts = [f"text_{position[path]}" for path in rule.paths if path in position]
     if rule.digest:
         return f"md5(concat_ws(chr(31), {', '.join(values.or_empty(texts))}))"
+    if rule.unless is not None and rule.fields is None:
+        texts = [values.unless(text, rule.unless) for text in texts]
     text = texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
-    if rule.unless is not None:
-        is_out = f"regexp_matches({text}, {sql_text(rule.unless)})"
-        text = f"case when not {is_out} then {text} end"
     if not rule.values:
         return text
     renamed = " ".join(
@@ -169,7 +168,7 @@ def _typed(
         MONEY: values.number,
         "BOOLEAN": values.truth,
         "DATE": values.day,
-        ITEMS: lambda text: values.items(text, rule.fields),
+        ITEMS: lambda text: values.items(text, rule.fields, rule.unless),
         "TIMESTAMP": lambda text: values.time(text, source.timezone),
     }
     return readers.get(type_, str)(text)
@@ -254,7 +253,9 @@ def _verdict(
         elif rule.columns and reading.nested:
             is_bad = _is_nested(reading, rule, position)
             if field.endswith("_id") and rule.values is None:
-                is_bad = f"{is_bad} or {values.is_changed_number(text)}"
+                is_unpacked = any(split_path(p)[0] in source.unpack for p in rule.columns)
+                line = "line" if is_unpacked else reading.sent
+                is_bad = f"{is_bad} or {values.is_changed_number(text, line)}"
         if is_bad and field not in _LENIENT:
             cases.append(f"when {is_bad} then '{LineReason.BAD_VALUE}:{field}'")
     cases.extend(_time_cases(source, read, types, limits))

@@ -103,10 +103,15 @@ def _read_as_json(
     n_rows: int,
 ) -> Reading:
     """Say how to read rows that have to be unpacked: as JSON lines."""
+    texts = {
+        path: _text(*columns[path], keep_nan=False)
+        for path in source.paths
+        if path in columns
+    }
     connection.execute(
         f"""
         create or replace temp table lines_read as
-        select line_number, {_as_object(columns, {})} as line from lines_staged;
+        select line_number, {_as_object(columns, texts)} as line from lines_staged;
         create or replace temp view lines_staged as from lines_read
         """
     )

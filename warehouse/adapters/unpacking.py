@@ -4,6 +4,7 @@ A source's `unpack` says which, and how: `json` is a text that holds JSON, `list
 list as Parquet files of some exports wrap it, `pairs` is a list of keys and values.
 """
 
+import json
 from collections.abc import Mapping
 
 from warehouse.adapters.quoting import json_pointer, sql_text
@@ -28,11 +29,25 @@ def unpacked(lines: str, unpack: Mapping[str, str]) -> str:
         select line_number, line as sent,
             case
                 when {sound_json("line")} and json_type(line) = 'OBJECT'
-                    then json_merge_patch(line, json_object({columns}))::varchar
+                    then json_merge_patch({_emptied(unpack)}, json_object({columns}))
+                    ::varchar
                 else line
             end as line
         from {lines}
     )"""
+
+
+def _emptied(unpack: Mapping[str, str]) -> str:
+    """Take wrapped pairs out of a line; the object they make would join them else."""
+    pairs = [name for name, how in unpack.items() if how == "pairs"]
+    if not pairs:
+        return "line"
+    pointers = ", ".join(json_pointer([name]) for name in pairs)
+    nothing = sql_text(json.dumps(dict.fromkeys(pairs)))
+    return (
+        f"case when list_contains(json_type(line, [{pointers}]), 'OBJECT') "
+        f"then json_merge_patch(line, {nothing}) else line end"
+    )
 
 
 def _unpacked(name: str, how: str) -> str:
@@ -50,17 +65,22 @@ def _parsed(value: str) -> str:
 
 
 def _unwrapped(value: str) -> str:
-    """See `{"list": [{"element": ...}]}` as the list that it is."""
-    elements = f"to_json(json_extract({value}, '$.list[*].element'))"
-    is_wrapped = f"json_type({value}, '$.list') = 'ARRAY'"
+    """See `{"list": [{"element": ...}]}` as the list that it is; some say `item`."""
+    wrapped = f"json_extract({value}, '$.list[*].element')"
+    older = f"json_extract({value}, '$.list[*].item')"
+    elements = f"to_json(case when len({wrapped}) > 0 then {wrapped} else {older} end)"
+    is_wrapped = f"json_type({value}, '$.list') in ('ARRAY', 'NULL')"
     return f"case when {is_wrapped} then {elements} else {value} end"
 
 
 def _as_object(value: str) -> str:
-    """See a list of keys and values as an object; of a key twice, the first counts."""
+    """See a list of keys and values as an object; of a key twice, the first counts.
+
+    Its keys are sorted, so that the order in which they were sent makes no difference.
+    """
     pairs = f"from_json({_unwrapped(value)}, {sql_text(_PAIR)})"
     numbers = ", ".join(
-        f"cast(e.value.{name} as json)"
+        f"try_cast(e.value.{name} as json), to_json(e.value.{name})"
         for name in ("int_value", "float_value", "double_value")
     )
     read = (
@@ -69,10 +89,14 @@ def _as_object(value: str) -> str:
     )
     keys = f"list_transform({pairs}, lambda e: e.key)"
     firsts = (
-        f"list_filter({read}, lambda e, i: e.value is not null "
-        f"and list_position({keys}, e.key) = i)"
+        f"list_sort(list_filter({read}, lambda e, i: e.value is not null "
+        f"and list_position({keys}, e.key) = i))"
     )
-    is_list = f"json_type({_unwrapped(value)}) = 'ARRAY'"
+    is_pairs = (
+        f"json_type({_unwrapped(value)}) = 'ARRAY' "
+        f"and len(list_filter({keys}, lambda key: key is null)) = 0"
+    )
     return (
-        f"case when {is_list} then to_json(map_from_entries({firsts})) else {value} end"
+        f"case when {is_pairs} then to_json(map_from_entries({firsts})) "
+        f"else {value} end"
     )

@@ -118,7 +118,7 @@ def or_empty(texts: list[str]) -> list[str]:
     return [f"coalesce({text}, '')" for text in texts]
 
 
-def is_changed_number(text: str) -> str:
+def is_changed_number(text: str, line: str) -> str:
     """Tell whether an id was a number that its text is not: 1.10, 1e22 or -0.
 
     DuckDB reads a fraction and writes the shortest that is equal to it; what was sent
@@ -126,7 +126,7 @@ def is_changed_number(text: str) -> str:
     """
     may_be = f"contains({text}, '.') or contains({text}, 'e') or {text} = '0'"
     pattern = sql_text(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-    bare = r"regexp_replace(line, '\s', '', 'g')"
+    bare = rf"regexp_replace({line}, '\s', '', 'g')"
     written = " or ".join(
         f"contains({bare}, {before} || {text} || {after})"
         for before, after in (("':\"'", "'\"'"), ("':'", "','"), ("':'", "'}'"))
@@ -137,15 +137,24 @@ def is_changed_number(text: str) -> str:
     )
 
 
-def items(text: str, fields: dict[str, list[str]] | None = None) -> str:
+def unless(text: str, pattern: str) -> str:
+    """Read a text as null where it matches."""
+    return f"case when not regexp_matches({text}, {sql_text(pattern)}) then {text} end"
+
+
+def items(
+    text: str, fields: dict[str, list[str]] | None = None, nothing: str | None = None
+) -> str:
     """Read a JSON list of objects; null where a part of it cannot be read.
 
     `fields` says under which names, the first choice first, each of ours may be found.
+    With `nothing`, a pattern of what says nothing, so may an item say nothing, and is
+    left out then.
     """
     names = fields or _ITEM_NAMES
     shape = {name: "VARCHAR" for theirs in names.values() for name in theirs}
     raw = f"from_json({text}, {sql_text(json.dumps([shape]))})"
-    read = {name: _item_text(names.get(name, [])) for name in ITEM_FIELDS}
+    read = {name: _item_text(names.get(name, []), nothing) for name in ITEM_FIELDS}
     numbers = [name for name, type_ in ITEM_FIELDS.items() if type_ == MONEY]
     bad = " or ".join(
         f"({read[name]} is not null and {number(read[name])} is null)"
@@ -155,20 +164,24 @@ def items(text: str, fields: dict[str, list[str]] | None = None) -> str:
         f"{name} := {number(read[name]) if name in numbers else read[name]}"
         for name in ITEM_FIELDS
     )
-    nothing = ", ".join(read[name] for name in ITEM_FIELDS if name not in numbers)
-    is_bad = f"lambda item: coalesce({nothing}) is null or {bad}"
+    says = ", ".join(read[name] for name in ITEM_FIELDS if name not in numbers)
+    is_empty = f"coalesce({says}) is null"
+    is_bad = bad if nothing else f"{is_empty} or {bad}"
+    kept = f"list_filter({raw}, lambda item: not {is_empty})" if nothing else raw
     twice = "len(json_keys(item)) <> len(list_distinct(json_keys(item)))"
     return (
         f"case when not {sound_json(text)} then null "
         f"when {_any_item(text, twice)} then null "
-        f"when len(list_filter({raw}, {is_bad})) = 0 "
-        f"then list_transform({raw}, lambda item: struct_pack({packed})) end"
+        f"when len(list_filter({raw}, lambda item: {is_bad})) = 0 "
+        f"then list_transform({kept}, lambda item: struct_pack({packed})) end"
     )
 
 
-def _item_text(names: list[str]) -> str:
+def _item_text(names: list[str], nothing: str | None) -> str:
     """Select the first of some fields of an `item` that says something."""
     texts = [f"nullif(item.{sql_name(name)}, '')" for name in names]
+    if nothing is not None:
+        texts = [unless(text, nothing) for text in texts]
     return f"coalesce({', '.join(texts)})" if texts else "null::varchar"
 
 
