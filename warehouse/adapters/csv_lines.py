@@ -8,17 +8,18 @@ RFC 4180; elsewhere it is a character like any other.
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import duckdb
 import pandas as pd
 
+from warehouse.adapters.csv_shapes import filled_down, names_columns, own_header
 from warehouse.adapters.quoting import json_of_texts, sql_text
 from warehouse.adapters.reading import BLANK, Reading, stage_lines
+from warehouse.adapters.values import sound_json
 from warehouse.integrity import Scan
 from warehouse.quarantine import FileReason, FileRefusedError, LineReason
-from warehouse.sources import FillDown, Source
+from warehouse.sources import Source
 from warehouse.suspects import MAX_LINE_BYTES
 
 DELIMITERS = ",;\t|"
@@ -40,7 +41,7 @@ def read_csv(
     FileRefusedError
         If there is no header, or one that cannot be read by name.
     """
-    if source.header and not _names_columns(scan.first_line, source):
+    if source.header and not names_columns(scan.first_line, source):
         stage_lines(connection, scan)
         return staged_csv(source, own_header(source), scan.n_lines)
     delimiter, names = read_header(scan.first_line, source.paths)
@@ -55,19 +56,8 @@ def read_csv(
         source, scan.first_line, n_lines, has_quotes=has_quotes, has_reason=has_reason
     )
     if source.fill_down and source.fill_down.by in names:
-        return _fill_down(connection, source.fill_down, reading)
+        return filled_down(connection, source.fill_down, reading, delimiter)
     return reading
-
-
-def own_header(source: Source) -> bytes:
-    """Write the header that files of a source are without."""
-    return "\t".join(source.header).encode()
-
-
-def _names_columns(first_line: bytes, source: Source) -> bool:
-    """Tell whether a first line is a header."""
-    cells = first_line.decode(errors="replace").split("\t")
-    return not set(cells).isdisjoint(source.paths) or len(cells) == 1
 
 
 def staged_csv(
@@ -79,7 +69,7 @@ def staged_csv(
     has_reason: bool = False,
 ) -> Reading:
     """Say how to read CSV records that are staged, perhaps with a reason each."""
-    if header == own_header(source):
+    if source.header and header.endswith(b"\n"):
         delimiter, names, has_quotes = "\t", source.header, False
     else:
         delimiter, names = read_header(header, source.paths)
@@ -119,47 +109,18 @@ def _unmapped(names: list[str], source: Source) -> str:
         return "null"
     rest = sorted(positions)
     chosen = ", ".join(str(positions[name]) for name in rest)
-    as_json = [
+    texts = f"list_select(fields, [{chosen}])"
+    nested = [
         name for name in rest if any(fnmatchcase(name, one) for one in source.unpack)
     ]
-    return json_of_texts(rest, f"list_select(fields, [{chosen}])", as_json)
-
-
-def _fill_down(
-    connection: duckdb.DuckDBPyConnection, fill: FillDown, reading: Reading
-) -> Reading:
-    """Let columns have what the first line with the same name says of them.
-
-    A line without a name goes with the one before it.
-    """
-    at = {name: i for i, name in enumerate(reading.names, start=1)}
-    connection.execute(
-        f"""
-        create or replace temp table lines_filled as
-        with read as ({reading.rows.replace("lines_judged", "lines_staged")}),
-        named as (
-            select line_number, line, line_reason, fields,
-                last_value(nullif(trim(fields[{at[fill.by]}]), '') ignore nulls) over (
-                    order by line_number rows unbounded preceding
-                ) as group_name
-            from read
-        )
-        select line_number, line, line_reason, fields,
-            first_value(fields) over (
-                partition by group_name order by line_number
-            ) as first_fields
-        from named;
-        create or replace temp view lines_staged as from lines_filled
-        """
+    if not nested:
+        return json_of_texts(rest, texts)
+    is_json = f"list_contains([{', '.join(map(sql_text, nested))}], e[1])"
+    value = (
+        f"case when {is_json} and {sound_json('e[2]')} then cast(e[2] as json) "
+        "else to_json(e[2]) end"
     )
-    texts = dict(reading.texts)
-    for name in fill.columns:
-        if name in texts:
-            texts[name] = (
-                f"coalesce(nullif(trim(fields[{at[name]}]), ''), "
-                f"first_fields[{at[name]}])"
-            )
-    return replace(reading, rows="from lines_judged", texts=texts)
+    return json_of_texts(rest, texts, value)
 
 
 def read_header(first_line: bytes, wanted: list[str]) -> tuple[str, list[str]]:

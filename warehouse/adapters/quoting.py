@@ -1,7 +1,5 @@
 """How names and texts of other people are written into SQL and JSON paths."""
 
-from collections.abc import Collection
-
 
 def sql_text(text: str) -> str:
     """Write a text as an SQL literal.
@@ -64,19 +62,14 @@ def json_object(pairs: list[tuple[str, str]]) -> str:
     return _object_text(f"list_filter([{entries}], lambda e: e.value is not null)")
 
 
-def json_of_texts(names: list[str], texts: str, as_json: Collection[str] = ()) -> str:
+def json_of_texts(names: list[str], texts: str, value: str = "to_json(e[2])") -> str:
     """Build a JSON object of names and a list of as many texts, by name.
 
-    What is null or empty is left out. One expression, however many names there are.
-    Those `as_json` are read as JSON where they can be.
+    What is null or empty is left out. One expression, however many names there are:
+    `value` reads the text e[2] of the name e[1].
     """
     listed = f"[{', '.join(map(sql_text, names))}]::varchar[]"
     given = f"list_filter(list_zip({listed}, {texts}), lambda e: e[2] <> '')"
-    value = "to_json(e[2])"
-    if as_json:
-        parsed = f"[{', '.join(map(sql_text, as_json))}]"
-        is_json = f"list_contains({parsed}, e[1]) and json_valid(e[2])"
-        value = f"case when {is_json} then cast(e[2] as json) else {value} end"
     pair = f"struct_pack(key := e[1], value := {value})"
     return _object_text(f"list_transform({given}, lambda e: {pair})")
 
