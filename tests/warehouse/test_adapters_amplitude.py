@@ -66,7 +66,7 @@ VIEW = {
     "utm_medium": "email",
     "utm_campaign": "january",
     "device_type": "mobile",
-    "country": "Germany",
+    "country": "DE",
     "product_id": "p-1",
     "product_name": "Monopoly",
     "category": "Games",
@@ -89,7 +89,7 @@ PAGE = {
     "utm_campaign": "january",
     "device_type": "desktop",
     "ip": "192.0.2.7",
-    "country": "Germany",
+    "country": "DE",
     "occurred_at": datetime(2026, 1, 5, 9, 0, 0, 100_000),
     "received_at": datetime(2026, 1, 5, 9, 0, 1, 100_000),
 }
@@ -104,7 +104,7 @@ IDENTIFY = {
     "utm_source": "news",
     "device_type": "desktop",
     "ip": "192.0.2.7",
-    "country": "Germany",
+    "country": "DE",
     "occurred_at": datetime(2026, 1, 5, 9, 1),
     "received_at": datetime(2026, 1, 5, 9, 1, 1),
 }
@@ -118,7 +118,7 @@ USER = {
     "last_name": "Example",
     "gender": "female",
     "city": "Bonn",
-    "country": "Germany",
+    "country": "DE",
 }
 
 

@@ -48,7 +48,7 @@ EVENTS = [
         "page_title": "Monopoly",
         "referrer": "https://shop.example/",
         "device_type": "ios",
-        "country": "Germany",
+        "country": "DE",
         "product_id": "p-1",
         "product_name": "Monopoly",
         "category": "Games",

@@ -159,6 +159,8 @@ def test_a_later_export_of_the_same_name_takes_the_place(shop):
     shop.put("orders_export_1.csv", text)
     shop.load()
 
-    cancelled = {row["order_id"]: row["is_cancelled"] for row in shop.rows("order_lines")}
+    cancelled = {
+        row["order_id"]: row["is_cancelled"] for row in shop.rows("order_lines")
+    }
     assert cancelled["5002"]
     assert len(shop.rows("order_lines")) == len(LINES)

@@ -330,7 +330,9 @@ def test_lines_without_a_header_are_replayed(table):
 
 
 def test_cells_of_json_are_kept_as_json(make_inbox):
-    inbox = make_inbox({**TABLE, "header": [], "unpack": {"extra": "json", "c_*": "json"}})
+    inbox = make_inbox(
+        {**TABLE, "header": [], "unpack": {"extra": "json", "c_*": "json"}}
+    )
     deep = "[" * 20_000 + "]" * 20_000
     names = ["at", "user", "event", "extra", "c_1", "d"]
     inbox.put("a.csv", csv_text(

@@ -144,7 +144,7 @@ def test_decimals_of_parquet_keep_their_digits(inbox):
     duckdb.execute(
         "copy (select 'u1' as \"user\", 'view' as event, timestamp '2026-01-01' as at, "
         "12345678901234.5678::decimal(18, 4) as p, 0.1::double as q, "
-        "1.10::decimal(9, 2) as \"order\", '{\"price\": 4}' as text, "
+        '1.10::decimal(9, 2) as "order", \'{"price": 4}\' as text, '
         f"null::varchar as pairs) to '{path}'"
     )
     inbox.load()

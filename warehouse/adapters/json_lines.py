@@ -196,7 +196,9 @@ def _held_by_struct(paths: list[list[str]]) -> list[list[str]]:
     kept = []
     for parts in paths:
         inner = [parts[: n + 1] for n in range(len(parts))]
-        is_first = all(spelled.setdefault(str(one).lower(), one) == one for one in inner)
+        is_first = all(
+            spelled.setdefault(str(one).lower(), one) == one for one in inner
+        )
         if is_first and parts not in around:
             kept.append(parts)
     return kept

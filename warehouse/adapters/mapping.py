@@ -162,7 +162,7 @@ def _typed(
     if rule.unit:
         count = values.epoch(text, rule.unit)
         return values.at_zone(count, source.timezone) if rule.is_local else count
-    if field in ("email", "phone", "decision"):
+    if field in ("email", "phone", "country", "decision"):
         return getattr(values, field)(text)
     readers = {
         MONEY: values.number,
@@ -253,7 +253,9 @@ def _verdict(
         elif rule.columns and reading.nested:
             is_bad = _is_nested(reading, rule, position)
             if field.endswith("_id") and rule.values is None:
-                is_unpacked = any(split_path(p)[0] in source.unpack for p in rule.columns)
+                is_unpacked = any(
+                    split_path(p)[0] in source.unpack for p in rule.columns
+                )
                 line = "line" if is_unpacked else reading.sent
                 is_bad = f"{is_bad} or {values.is_changed_number(text, line)}"
         if is_bad and field not in _LENIENT:

@@ -1,6 +1,10 @@
 """From text to typed values, in SQL: null where a text cannot be read as the type."""
 
 import json
+from functools import cache
+from pathlib import Path
+
+import yaml
 
 from warehouse.adapters.quoting import sql_name, sql_text
 from warehouse.raw_tables import ITEM_FIELDS, MONEY
@@ -9,6 +13,7 @@ MAX_BRACKETS = 10_000
 MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 _ITEM_NAMES = {name: [name] for name in ITEM_FIELDS}
+_COUNTRIES = Path(__file__).parent / "countries.yml"
 _OFFSET = r" ?([+-])(0\d|1[0-5])(?::?([0-5]\d))?$"
 
 
@@ -233,6 +238,23 @@ def phone(text: str) -> str:
     """Keep what has as many digits as a telephone number."""
     digits = f"length(regexp_replace({text}, '[^0-9]', '', 'g'))"
     return f"case when {digits} between 7 and 15 then {text} end"
+
+
+def country(text: str) -> str:
+    """Read a country's name as its ISO 3166-1 code; a name that is not known stays."""
+    known = ", ".join(
+        f"{sql_text(name)}: {sql_text(code)}" for name, code in country_codes().items()
+    )
+    return (
+        f"case when strlen({text}) > 2 "
+        f"then coalesce(map {{{known}}}[lower({text})], {text}) else {text} end"
+    )
+
+
+@cache
+def country_codes() -> dict[str, str]:
+    """Read the names of countries, in small letters, and their codes."""
+    return yaml.safe_load(_COUNTRIES.read_text(encoding="utf-8"))
 
 
 def decision(text: str) -> str:
