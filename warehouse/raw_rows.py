@@ -235,14 +235,22 @@ def _remove_files(connection: duckdb.DuckDBPyConnection, file_ids: list[int]) ->
 def _insert_parts(
     connection: duckdb.DuckDBPyConnection, source: Source, file: LedgerFile
 ) -> None:
-    """Insert what the lines just accepted tell of other kinds of rows."""
+    """Insert what the lines just accepted tell of other kinds of rows.
+
+    An event that is there twice tells of its order line once: of order lines, each
+    counts.
+    """
     for number, part in enumerate(source.parts, start=1):
+        line, each = "line_number", ""
+        if (source.kind, part.kind) == ("events", "order_lines"):
+            line = "min(line_number) as line_number"
+            each = "group by coalesce(event_id, line_number::varchar)"
         connection.execute(
             f"""
             create or replace temp view lines_judged as
             from lines_of_{number} semi join (
-                select line_number from raw.{source.kind}
-                where file_id = {file.file_id} and load_id = {file.load_id}
+                select {line} from raw.{source.kind}
+                where file_id = {file.file_id} and load_id = {file.load_id} {each}
             ) using (line_number)
             """
         )
