@@ -295,15 +295,15 @@ def _rule_in_words(rule: ColumnRule, reading: Reading) -> str:
     """Say where a field comes from."""
     if rule.value is not None:
         return f"always {rule.value!r}"
-    there = [path for path in rule.paths if path not in reading.absent]
+    there = [path for path in rule.origins if path not in reading.absent]
     if not there:
-        return f"{rule.paths[0]}: not in this file"
+        return f"{rule.origins[0]}: not in this file"
     words = " + ".join(there) if rule.digest else ", else ".join(there)
     extras = {
         "unit": f"counted in {rule.unit}",
         "values": "values renamed",
         "matches": f"whether it matches {rule.matches}",
-        "unless": f"unless it matches {rule.unless}",
+        "exception": f"unless it matches {rule.exception}",
         "digest": "their digest",
     }
     told = [text for name, text in extras.items() if getattr(rule, name) is not None]

@@ -45,6 +45,10 @@ class ColumnRule(BaseModel):
 
     From a column of theirs, or the first of several that says something; from a digest
     of several; or it is a constant.
+
+    `unless` is a pattern that what is found must not match; or patterns that other
+    columns must not match, where one that says nothing is an empty text. `unless_same`
+    is a column that must not say the same.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -54,7 +58,8 @@ class ColumnRule(BaseModel):
     unit: Literal["s", "ms", "us"] | None = None
     is_local: bool = False
     matches: str | None = None
-    unless: str | None = None
+    unless: str | dict[str, str] | None = None
+    unless_same: str | None = None
     fields: dict[str, Names] | None = None
     digest: Names | None = None
     per_day: bool = False  # of a digest: and of the day on which it happened
@@ -67,10 +72,13 @@ class ColumnRule(BaseModel):
 
     @model_validator(mode="after")
     def _check_the_form(self) -> "ColumnRule":
-        extras = [self.values, self.unit, self.matches, self.unless, self.fields]
+        extras = [self.values, self.unit, self.matches, self.fields, self.unless_same]
+        extras.append(self.exception)
         if sum(one is not None for one in (self.column, self.digest, self.value)) != 1:
             raise ValueError("give either a column or a value")
         if self.column is None and any(extra is not None for extra in extras):
+            raise ValueError("a constant value takes nothing else")
+        if self.value is not None and self.unless is not None:
             raise ValueError("a constant value takes nothing else")
         readings = [self.values, self.unit, self.matches, self.fields]
         if sum(extra is not None for extra in readings) > 1:
@@ -87,14 +95,31 @@ class ColumnRule(BaseModel):
         return self.column or []
 
     @property
+    def origins(self) -> list[str]:
+        """The columns of theirs that the field is made of."""
+        return self.columns + (self.digest or [])
+
+    @property
+    def exception(self) -> str | None:
+        """The pattern of what says nothing."""
+        return self.unless if isinstance(self.unless, str) else None
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """Other columns of theirs, and the pattern that each must not match."""
+        return self.unless if isinstance(self.unless, dict) else {}
+
+    @property
     def paths(self) -> list[str]:
         """All columns of theirs that are read for the field."""
-        return self.columns + (self.digest or [])
+        same = [self.unless_same] if self.unless_same else []
+        return self.origins + list(self.conditions) + same
 
     @property
     def is_plain(self) -> bool:
         """Tell whether the field is a column just as it is."""
         extras = [self.values, self.unit, self.matches, self.unless, self.fields]
+        extras.append(self.unless_same)
         return len(self.columns) == 1 and all(extra is None for extra in extras)
 
 
@@ -110,7 +135,10 @@ def check_rule(field: str, type_: str, rule: ColumnRule) -> None:
         raise ValueError(f"columns.{field}: digest is for ids")
     if rule.matches is not None and type_ != "BOOLEAN":
         raise ValueError(f"columns.{field}: matches is for is_ fields")
-    for name, pattern in (("matches", rule.matches), ("unless", rule.unless)):
+    patterns = [("unless", pattern) for pattern in rule.conditions.values()]
+    if rule.exception is not None:
+        patterns.append(("unless", rule.exception))
+    for name, pattern in (("matches", rule.matches), *patterns):
         try:
             duckdb.execute("select regexp_matches('', ?)", [pattern])
         except duckdb.Error as error:

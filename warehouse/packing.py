@@ -233,9 +233,10 @@ def _file_in_zip(
 ) -> Iterator[bytes]:
     """Yield blocks of one file of an archive."""
     with archive.open(info) as file:
-        found = _kind_of_bytes(file.peek(4)[:4])
-        if found not in (None, "gzip", dump.format):
-            raise FileRefusedError(FileReason.BAD_ZIP, f"{found} in it")
+        found = _kind_of_bytes(file.read(4))
+    if found not in (None, "gzip", dump.format):
+        raise FileRefusedError(FileReason.BAD_ZIP, f"{found} in it")
+    with archive.open(info) as file:
         if found == "gzip":
             bounded = _BoundedReader(file, inflated)
             yield from _blocks(gzip.GzipFile(fileobj=bounded), unpacked)

@@ -1,11 +1,13 @@
 """Values arrive as their types, exactly, or their line goes to quarantine."""
 
+import hashlib
 import json
 import time
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import duckdb
+import pandas as pd
 import pytest
 
 
@@ -380,3 +382,55 @@ def test_an_id_that_spells_out_that_there_is_none_is_missing(events, none: str):
         ("missing:user_id",)
     ]
     assert events.query("select user_id from raw.events") == [("u1",)]
+
+
+CONDITIONS = {
+    "user_id": {"column": ["user", "login"], "unless_same": "device"},
+    "anonymous_id": "device",
+    "event_id": {"digest": ["id"], "unless": {"id": "^$"}},
+    "country": {"column": "country", "unless": {"is_guess": "^(true)?$"}},
+}
+CONDITIONED = [
+    {"user": "u1", "device": "d1", "id": "1", "country": "DE", "is_guess": "false"},
+    {"user": "d1", "device": "d1", "id": "", "country": "DE", "is_guess": "true"},
+    {"user": "", "device": "d1", "id": "", "country": "DE", "is_guess": ""},
+    {"user": "u1", "device": "", "id": "", "country": "", "is_guess": "no"},
+]
+
+
+@pytest.mark.parametrize("file", ["a.jsonl", "a.csv", "a.parquet"])
+def test_a_field_may_depend_on_other_columns(events, file: str):
+    events.describe(CONDITIONS)
+    frame = pd.DataFrame(CONDITIONED).assign(event="view", at="2026-01-01")
+    if file == "a.jsonl":
+        events.put(file, frame.to_json(orient="records", lines=True))
+    elif file == "a.csv":
+        events.put(file, frame.to_csv(index=False))
+    else:
+        duckdb.from_df(frame).write_parquet(str(events.folder / file))
+
+    assert events.column("(user_id, event_id, country)") == [
+        ("u1", hashlib.md5(b"1").hexdigest(), "DE"),
+        (None, None, None),
+        (None, None, None),
+        ("u1", None, None),
+    ]
+
+
+def test_a_condition_on_a_column_that_is_not_there_is_one_on_an_empty_text(events):
+    events.describe(CONDITIONS)
+    events.put("a.csv", "user,event,at,country\nu1,view,2026-01-01,DE\n")
+
+    assert events.column("(user_id, country)") == [("u1", None)]
+
+
+def test_paths_that_differ_in_case_alone_are_both_read(events):
+    events.describe({"product_name": ["p.firstName", "p.firstname", "P.firstname"]})
+    events.put_events(
+        "a.jsonl",
+        {"p": {"firstName": "a", "x": 1}},
+        {"p": {"firstname": "b"}},
+        {"P": {"firstname": "c"}},
+    )
+
+    assert events.column("product_name") == ["a", "b", "c"]

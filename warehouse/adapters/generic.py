@@ -130,7 +130,7 @@ def _refuse_missing_columns(
 ) -> None:
     for group in REQUIRED[source.kind]:
         rules = [source.columns[field] for field in group if field in source.columns]
-        columns = {path for rule in rules for path in rule.paths}
+        columns = {path for rule in rules for path in rule.origins}
         is_constant = any(rule.value is not None for rule in rules)
         if not is_constant and columns <= set(reading.absent):
             told = missing_columns(connection, source, reading) or sorted(columns)

@@ -44,7 +44,7 @@ def judge_lines(source: Source, reading: Reading, limits: TimeLimits) -> str:
     read = {
         field: _text_of(rule, position)
         for field, rule in source.columns.items()
-        if rule.value is not None or any(path in position for path in rule.paths)
+        if rule.value is not None or any(path in position for path in rule.origins)
     }
     native = {
         field: f"native_{position[source.columns[field].columns[0]]}"
@@ -55,7 +55,8 @@ def judge_lines(source: Source, reading: Reading, limits: TimeLimits) -> str:
     for field, rule in source.columns.items():
         if rule.per_day and field in read:
             moment = _typed(source, MOMENTS[source.kind], read, native)
-            read[field] = f"md5(concat_ws(' ', {read[field]}, cast({moment} as date)))"
+            text, day = read[field], f"cast({moment} as date)"
+            read[field] = f"md5({text} || ' ' || coalesce({day}::varchar, ''))"
     raw = "".join(
         f", {text} as raw_{i}" for i, text in enumerate(reading.texts.values())
     )
@@ -118,12 +119,15 @@ def _text_of(rule: ColumnRule, position: dict[str, int]) -> str:
     """Select the text that a rule speaks of, its values renamed."""
     if rule.value is not None:
         return sql_text(rule.value)
-    texts = [f"text_{position[path]}" for path in rule.paths if path in position]
+    texts = [f"text_{position[path]}" for path in rule.origins if path in position]
     if rule.digest:
-        return f"md5(concat_ws(chr(31), {', '.join(values.or_empty(texts))}))"
-    if rule.unless is not None and rule.fields is None:
-        texts = [values.unless(text, rule.unless) for text in texts]
-    text = texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
+        text = f"md5(concat_ws(chr(31), {', '.join(values.or_empty(texts))}))"
+    else:
+        if rule.exception is not None and rule.fields is None:
+            texts = [values.unless(text, rule.exception) for text in texts]
+        text = texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
+    if is_out := _exceptions(rule, text, position):
+        text = f"case when not ({' or '.join(is_out)}) then {text} end"
     if not rule.values:
         return text
     renamed = " ".join(
@@ -131,6 +135,18 @@ def _text_of(rule: ColumnRule, position: dict[str, int]) -> str:
         for theirs, ours in rule.values.items()
     )
     return f"case {text} {renamed} else {text} end"
+
+
+def _exceptions(rule: ColumnRule, text: str, position: dict[str, int]) -> list[str]:
+    """List the tests of a line that leave a field out; each is true or false."""
+    tests = []
+    for path, pattern in rule.conditions.items():
+        other = f"coalesce(text_{position[path]}, '')" if path in position else "''"
+        tests.append(f"regexp_matches({other}, {sql_text(pattern)})")
+    if rule.unless_same in position:
+        other = f"text_{position[rule.unless_same]}"
+        tests.append(f"{text} is not distinct from {other}")
+    return tests
 
 
 def _with_unknown_items(source: Source, position: dict[str, int]) -> str:
@@ -168,7 +184,7 @@ def _typed(
         MONEY: values.number,
         "BOOLEAN": values.truth,
         "DATE": values.day,
-        ITEMS: lambda text: values.items(text, rule.fields, rule.unless),
+        ITEMS: lambda text: values.items(text, rule.fields, rule.exception),
         "TIMESTAMP": lambda text: values.time(text, source.timezone),
     }
     return readers.get(type_, str)(text)
