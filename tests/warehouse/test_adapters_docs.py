@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.sources import MAPS, Source, merged_with_map
+from warehouse.sources import MAPS, Source, merged_with_map, read_source
 
 ROOT = Path(__file__).parents[2]
 ADAPTERS = sorted(path.stem for path in MAPS.glob("*.yml"))
@@ -26,6 +26,17 @@ def test_every_path_of_a_map_stands_on_its_page(adapter: str):
     told = set(re.findall(r"`([^`]+)`", re.sub(r"(?s)```.*?```", "", page)))
 
     assert {*source.paths, *inner, *source.unpack} - told == set()
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_each_source_that_a_page_describes_can_be_read(adapter: str, tmp_path: Path):
+    page = (ROOT / "docs" / "adapters" / f"{adapter}.md").read_text()
+    described = re.findall(r"(?s)```yaml\n(.+?)```", page)
+
+    assert described
+    for text in described:
+        (tmp_path / "source.yml").write_text(text)
+        assert read_source(tmp_path).adapter == adapter
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
