@@ -1,0 +1,551 @@
+"""One day of a shop makes the same marts in the words of whatever tracker told it.
+
+Each tells the same happenings in its own form, under a namespace of its own, so that
+one build holds them beside each other; and with them real events of a tracker whose
+own sessions are known.
+"""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from io import StringIO
+from typing import NamedTuple
+
+import pytest
+from running import REFERENCE_DATA, ROOT
+
+from warehouse import stages
+from warehouse.connection import open_work, rows_by_name
+from warehouse.home import Home
+
+SNOWPLOW_WEB = REFERENCE_DATA / "snowplow_web"
+DAY = datetime(2026, 3, 2)
+ANN, BOB = "ann@example.org", "bob@example.org"
+CUP = {"id": "P1", "name": "Cup", "category": "kitchen", "price": 6.25}
+LAMP = {"id": "P2", "name": "Lamp", "category": "living", "price": 10}
+DEVICES = {"a1": ("mobile", "DE"), "a2": ("desktop", "DE"), "b1": ("desktop", "FR")}
+COUNTRIES = {"DE": "Germany", "FR": "France"}
+MARCH = {"source": "newsletter", "medium": "email", "campaign": "march"}
+
+
+class Happening(NamedTuple):
+    """What somebody did."""
+
+    at: str
+    device: str
+    user: str | None
+    name: str
+    page: str = "https://shop.example/"
+    referrer: str | None = None
+    campaign: dict[str, str] | None = None
+    product: dict | None = None
+    quantity: int | None = None
+    order: str | None = None
+    basket: tuple[tuple[dict, int], ...] = ()
+
+    @property
+    def moment(self) -> datetime:
+        """When it was, in UTC."""
+        hours, minutes, seconds = map(int, self.at.split(":"))
+        return DAY + timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+    @property
+    def total(self) -> float:
+        """What was paid."""
+        return sum(product["price"] * quantity for product, quantity in self.basket)
+
+
+def did(*told, **more) -> Happening:
+    return Happening(*told, **more)
+
+
+HAPPENINGS = [
+    did("09:00:00", "a1", None, "page_view", campaign=MARCH),
+    did("09:00:20", "a1", None, "product_view", product=CUP),
+    did("09:01:00", "a1", None, "add_to_cart", product=CUP, quantity=2),
+    did("09:02:00", "a1", ANN, "login"),
+    did("09:03:00", "a1", ANN, "begin_checkout"),
+    did("09:04:00", "a1", ANN, "purchase", order="1001", basket=((CUP, 2), (LAMP, 1))),
+    did("12:00:00", "a2", None, "page_view", referrer="https://www.google.com/"),
+    did("12:10:00", "a2", None, "product_view", product=LAMP),
+    did("12:15:00", "a2", None, "add_to_cart", product=LAMP, quantity=1),
+    did("15:00:00", "b1", BOB, "page_view"),
+    did("15:05:00", "b1", BOB, "purchase", order="1002", basket=((LAMP, 3),)),
+    did("18:00:00", "b1", BOB, "page_view"),
+    did("18:01:00", "b1", BOB, "purchase", order="1003", basket=((CUP, 1), (LAMP, 1))),
+]
+
+
+def told(content: dict) -> dict:
+    """Leave out what there is nothing to say of, as trackers do."""
+    return {name: value for name, value in content.items() if value is not None}
+
+
+def as_lines(objects: Iterable[dict]) -> str:
+    return "\n".join(map(json.dumps, objects))
+
+
+def baskets(one: Happening, **names: str) -> list[dict] | None:
+    """Write a basket under the names that a tracker has for its parts."""
+    items = [product | {"quantity": quantity} for product, quantity in one.basket]
+    return [{names.get(k, k): v for k, v in item.items()} for item in items] or None
+
+
+def segment() -> tuple[str, str]:
+    calls = {
+        "product_view": "Product Viewed",
+        "add_to_cart": "Product Added",
+        "begin_checkout": "Checkout Started",
+        "purchase": "Order Completed",
+        "login": "Signed In",
+    }
+
+    def line(number: int, one: Happening) -> dict:
+        device, country = DEVICES[one.device]
+        product = one.product or {}
+        properties = {
+            "product_id": product.get("id"),
+            "name": product.get("name"),
+            "category": product.get("category"),
+            "price": product.get("price"),
+            "quantity": one.quantity,
+            "order_id": one.order,
+            "revenue": one.total if one.order else None,
+            "currency": "EUR" if one.order else None,
+            "products": baskets(one, id="product_id"),
+        }
+        campaign = one.campaign and {
+            "source": one.campaign["source"],
+            "medium": one.campaign["medium"],
+            "name": one.campaign["campaign"],
+        }
+        context = {
+            "page": told({"url": one.page, "referrer": one.referrer}),
+            "campaign": campaign,
+            "device": {"type": device},
+            "location": {"country": country},
+        }
+        return told(
+            {
+                "messageId": f"m{number}",
+                "type": "page" if one.name == "page_view" else "track",
+                "event": calls.get(one.name),
+                "userId": one.user,
+                "anonymousId": one.device,
+                "timestamp": one.moment.isoformat() + "Z",
+                "properties": told(properties),
+                "context": told(context),
+            }
+        )
+
+    return "a.jsonl", as_lines(line(*told) for told in enumerate(HAPPENINGS))
+
+
+def ga4() -> tuple[str, str]:
+    names = {"product_view": "view_item"}
+
+    def line(one: Happening) -> dict:
+        device, country = DEVICES[one.device]
+        items = baskets(one, id="item_id", name="item_name", category="item_category")
+        if one.product:
+            quantity = {"quantity": one.quantity} if one.quantity else {}
+            items = baskets(
+                one._replace(basket=((one.product | quantity, one.quantity or 1),)),
+                id="item_id",
+                name="item_name",
+                category="item_category",
+            )
+        params = {"page_location": one.page, "page_referrer": one.referrer}
+        params |= {"currency": "EUR"} if one.order else {}
+        campaign = one.campaign or {}
+        return told(
+            {
+                "event_date": f"{DAY:%Y%m%d}",
+                "event_timestamp": str(micros(one)),
+                "event_name": names.get(one.name, one.name),
+                "event_params": [
+                    {"key": key, "value": {"string_value": value}}
+                    for key, value in told(params).items()
+                ],
+                "user_id": one.user,
+                "user_pseudo_id": one.device,
+                "stream_id": "1",
+                "device": {"category": device},
+                "geo": {"country": COUNTRIES[country]},
+                "collected_traffic_source": told(
+                    {
+                        "manual_source": campaign.get("source"),
+                        "manual_medium": campaign.get("medium"),
+                        "manual_campaign_name": campaign.get("campaign"),
+                    }
+                ),
+                "ecommerce": told(
+                    {
+                        "transaction_id": one.order,
+                        "purchase_revenue": one.total if one.order else None,
+                    }
+                ),
+                "items": items or [],
+            }
+        )
+
+    return "events_20260302.jsonl", as_lines(map(line, HAPPENINGS))
+
+
+def micros(one: Happening) -> int:
+    return int((one.moment - datetime(1970, 1, 1)) / timedelta(microseconds=1))
+
+
+def snowplow() -> tuple[str, str]:
+    def row(number: int, one: Happening) -> dict:
+        device, country = DEVICES[one.device]
+        campaign = one.campaign or {}
+        product = one.product or {}
+        is_page = one.name == "page_view"
+        return {
+            "event_id": f"e{number}",
+            "event": "page_view" if is_page else "struct",
+            "event_name": "page_view" if is_page else "event",
+            "collector_tstamp": str(one.moment),
+            "derived_tstamp": str(one.moment),
+            "v_collector": "ssc-2.1.2",
+            "user_id": one.user,
+            "domain_userid": one.device,
+            "page_url": one.page,
+            "page_referrer": one.referrer,
+            "mkt_source": campaign.get("source"),
+            "mkt_medium": campaign.get("medium"),
+            "mkt_campaign": campaign.get("campaign"),
+            "dvce_type": device,
+            "geo_country": country,
+            "se_action": None if is_page else one.name,
+            "se_category": product.get("category"),
+            "se_label": product.get("id"),
+            "se_property": product.get("name"),
+            "se_value": product.get("price"),
+        }
+
+    rows = []
+    for number, one in enumerate(HAPPENINGS):
+        rows.append(row(number, one))
+        if one.order:
+            paid = {"event": "transaction", "event_name": "transaction"}
+            paid |= {"tr_orderid": one.order, "tr_total": one.total}
+            rows[-1] |= paid | {"tr_currency": "EUR", "se_action": None}
+        for part, (product, quantity) in enumerate(one.basket):
+            item = {"event": "transaction_item", "event_name": "transaction_item"}
+            item |= {"event_id": f"e{number}-{part}", "ti_orderid": one.order}
+            item |= {
+                f"ti_{name}": product[name] for name in ("name", "category", "price")
+            }
+            item |= {"ti_sku": product["id"], "ti_quantity": quantity}
+            rows.append(rows[number and -1] | item | {"se_action": None})
+    return "events.csv", as_csv(rows)
+
+
+def as_csv(rows: list[dict]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    file = StringIO()
+    writer = csv.DictWriter(file, names)
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def flat(one: Happening) -> dict:
+    """Tell what trackers with free properties are mostly sent, under our own names."""
+    product = one.product or {}
+    return told(
+        {
+            "product_id": product.get("id"),
+            "product_name": product.get("name"),
+            "category": product.get("category"),
+            "price": product.get("price"),
+            "quantity": one.quantity,
+            "order_id": one.order,
+            "revenue": one.total if one.order else None,
+            "currency": "EUR" if one.order else None,
+            "products": baskets(one, id="product_id", name="product_name"),
+        }
+    )
+
+
+def marked(campaign: dict | None) -> dict:
+    return {f"utm_{name}": value for name, value in (campaign or {}).items()}
+
+
+def posthog() -> tuple[str, str]:
+    def line(number: int, one: Happening) -> dict:
+        device, country = DEVICES[one.device]
+        properties = {
+            "$current_url": one.page,
+            "$referrer": one.referrer,
+            "$device_type": device.title(),
+            "$geoip_country_code": country,
+        }
+        return {
+            "uuid": f"uuid-{number}",
+            "event": "$pageview" if one.name == "page_view" else one.name,
+            "distinct_id": one.device,
+            "person_id": one.user,
+            "timestamp": f"{one.moment} UTC",
+            "properties": told(properties) | marked(one.campaign) | flat(one),
+        }
+
+    return "a.jsonl", as_lines(line(*told) for told in enumerate(HAPPENINGS))
+
+
+def amplitude() -> tuple[str, str]:
+    names = {"page_view": "[Amplitude] Page Viewed"}
+
+    def line(number: int, one: Happening) -> dict:
+        device, country = DEVICES[one.device]
+        properties = {
+            "[Amplitude] Page Location": one.page,
+            "referrer": one.referrer,
+        }
+        return {
+            "uuid": f"uuid-{number}",
+            "amplitude_id": 7,
+            "event_type": names.get(one.name, one.name),
+            "event_time": f"{one.moment}.000000",
+            "server_upload_time": f"{one.moment}.000000",
+            "user_id": one.user,
+            "device_id": one.device,
+            "device_family": {"mobile": "Apple iPhone", "desktop": "Mac"}[device],
+            "country": COUNTRIES[country],
+            "event_properties": told(properties) | marked(one.campaign) | flat(one),
+        }
+
+    return "a.jsonl", as_lines(line(*told) for told in enumerate(HAPPENINGS))
+
+
+def mixpanel() -> tuple[str, str]:
+    names = {"page_view": "$mp_web_page_view"}
+
+    def line(number: int, one: Happening) -> dict:
+        _, country = DEVICES[one.device]
+        properties = {
+            "time": micros(one) // 1_000_000,
+            "distinct_id": one.user or f"$device:{one.device}",
+            "$device_id": one.device,
+            "$user_id": one.user,
+            "$insert_id": f"i{number}",
+            "$os": {"a1": "iOS"}.get(one.device, "Mac OS X"),
+            "mp_country_code": country,
+            "$current_url": one.page,
+            "$referrer": one.referrer,
+        }
+        properties = told(properties) | marked(one.campaign) | flat(one)
+        return {"event": names.get(one.name, one.name), "properties": properties}
+
+    return "a.json", as_lines(line(*told) for told in enumerate(HAPPENINGS))
+
+
+def shopify_orders() -> tuple[str, str]:
+    rows = []
+    for one in HAPPENINGS:
+        for part, (product, quantity) in enumerate(one.basket):
+            row: dict = {"Name": f"#{one.order}"}
+            if part == 0:
+                row |= {
+                    "Id": one.order,
+                    "Email": one.user,
+                    "Financial Status": "paid",
+                    "Paid at": f"{one.moment + timedelta(hours=1)} +0100",
+                    "Currency": "EUR",
+                    "Total": one.total,
+                    "Billing Country": DEVICES[one.device][1],
+                }
+            row |= {"Lineitem quantity": quantity, "Lineitem name": product["name"]}
+            row |= {"Lineitem price": product["price"], "Lineitem sku": product["id"]}
+            rows.append(row)
+    return "orders_export.csv", as_csv(rows)
+
+
+TRACKERS = {
+    "segment": (segment, {}),
+    "ga4": (ga4, {}),
+    "snowplow": (
+        snowplow,
+        {  # what a shop puts into its structured events is its own affair
+            "product_id": ["ti_sku", "se_label"],
+            "product_name": ["ti_name", "se_property"],
+            "category": ["ti_category", "se_category"],
+            "price": ["ti_price", "se_value"],
+        },
+    ),
+    "posthog": (posthog, {}),
+    "amplitude": (amplitude, {}),
+    "mixpanel": (mixpanel, {}),
+}
+# Of Snowplow every item of an order is an event, too, and counts as one.
+COUNTED_APART = {"n_events", "events_per_session", "evening_share"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home that has built the marts of the same day, told seven times."""
+    home = Home.at(tmp_path_factory.mktemp("shop_day"))
+    for name, (tell, columns) in {
+        **TRACKERS,
+        "shopify_orders": (shopify_orders, {}),
+    }.items():
+        folder = home.inbox / name
+        folder.mkdir(parents=True)
+        source = {"adapter": name, "namespace": name, "columns": columns}
+        (folder / "source.yml").write_text(json.dumps(source))
+        file, content = tell()
+        (folder / file).write_text(content)
+    if SNOWPLOW_WEB.is_dir():
+        shutil.copytree(SNOWPLOW_WEB / "events", home.inbox / "web")
+        source = {"adapter": "snowplow", "namespace": "web", "sessions": "tracker"}
+        (home.inbox / "web" / "source.yml").write_text(json.dumps(source))
+    stages.load(home)
+    stages.build(home)
+    return home
+
+
+def rows_of(home: Home, table: str, namespace: str, without: set[str]) -> list[dict]:
+    """Read what a mart says of one namespace, whose name is taken out."""
+    with open_work(home) as connection:
+        rows = rows_by_name(connection, f"from {table}")
+    own = [
+        json.loads(json.dumps(row, default=str).replace(f"{namespace}:", ""))
+        for row in rows
+        if f'"{namespace}:' in json.dumps(row, default=str)
+    ]
+    kept = [{k: v for k, v in row.items() if k not in without} for row in own]
+    return sorted(kept, key=json.dumps)
+
+
+MARTS = sorted(
+    f"marts.{path.stem}" for path in (ROOT / "dbt_project/models/marts").rglob("*.sql")
+)
+
+
+@pytest.mark.parametrize("table", MARTS)
+@pytest.mark.parametrize("tracker", [name for name in TRACKERS if name != "segment"])
+def test_every_tracker_tells_the_same_day(home: Home, tracker: str, table: str):
+    without = COUNTED_APART if tracker == "snowplow" else set()
+
+    expected = rows_of(home, table, "segment", without)
+
+    assert expected
+    assert rows_of(home, table, tracker, without) == expected
+
+
+def test_the_day_is_as_it_was_told(home: Home):
+    sessions = rows_of(home, "marts.sessions", "segment", set())
+    orders = rows_of(home, "marts.orders", "segment", set())
+
+    assert [
+        one["n_events"] for one in sorted(sessions, key=lambda s: s["started_at"])
+    ] == ([6, 3, 2, 2])
+    assert {one["order_id"]: one["revenue"] for one in orders} == {
+        "1001": "22.5000",
+        "1002": "30.0000",
+        "1003": "16.2500",
+    }
+    (abandoned,) = [one for one in sessions if one["has_abandoned_cart"]]
+    assert abandoned["channel"] == "organic_search"
+    (marked,) = [one for one in sessions if one["campaign"]]
+    assert (marked["source"], marked["medium"]) == ("newsletter", "email")
+
+
+@pytest.mark.parametrize(
+    "table", ["marts.orders", "marts.user_rfm", "marts.association_rules"]
+)
+def test_a_list_of_orders_tells_the_same_orders(home: Home, table: str):
+    without = {"session_id"}  # of them a shop's list knows nothing
+
+    expected = rows_of(home, table, "segment", without)
+
+    assert expected
+    assert rows_of(home, table, "shopify_orders", without) == expected
+
+
+@pytest.mark.skipif(not SNOWPLOW_WEB.is_dir(), reason="the reference data is not here")
+def test_a_trackers_own_sessions_are_those_that_are_known(home: Home):
+    """Its 18 sessions, by the rules that the reference names.
+
+    A session counts there if it has a page view or ping with a page view id, and so do
+    its pages; events that were sent over three days after they happened are left out,
+    and so is what a session holds after three days; a ping that opens a session tells
+    of five seconds before it.
+    Two of them are shared by several user_ids: of ours each is one person's, and all
+    together are the reference's.
+    """
+    page = "contexts_com_snowplowanalytics_snowplow_web_page_1_0_0"
+    with open_work(home) as connection:
+        ((n_lines, n_events),) = connection.execute(
+            "select n_lines, count(distinct event_id) from raw.events "
+            "inner join ledger.files as files using (file_id) "
+            "where files.source = 'web' group by n_lines"
+        ).fetchall()
+        found = connection.execute(
+            f"""
+            with expected as (
+                from read_csv('{SNOWPLOW_WEB}/expected/*_sessions_expected.csv')
+            ),
+            events as (
+                select
+                    session_events.*,
+                    events.event_name,
+                    events.anonymous_id as device,
+                    events.received_at,
+                    replace(events.tracker_session_id, 'web:', '') as tracker_id,
+                    attributes -> '{page}' ->> '$[0].id' as page_view_id,
+                    min(session_events.occurred_at) over (
+                        partition by session_events.session_id
+                    ) as session_started_at,
+                    min(session_events.occurred_at) over (
+                        partition by events.tracker_session_id
+                    ) as tracker_started_at
+                from intermediate.int_events_sessionized as session_events
+                inner join intermediate.int_events_identified as events
+                    using (event_key)
+                inner join raw.events as sent
+                    on session_events.event_key = sent.row_key
+                where sent.source = 'web'
+                and (attributes ->> 'dvce_sent_tstamp')::timestamp
+                    <= (attributes ->> 'dvce_created_tstamp')::timestamp
+                    + interval 3 day
+            ),
+            sessions as (
+                select
+                    tracker_id,
+                    min(occurred_at) - to_seconds(
+                        if(min_by(event_name, occurred_at) = 'page_ping', 5, 0)
+                    ) as started_at,
+                    max(occurred_at) as ended_at,
+                    min_by(device, received_at) as device,
+                    count(*) as n_events,
+                    count(distinct page_view_id)
+                        filter (where event_name in ('page_view', 'page_ping'))
+                        as n_pages,
+                    count(distinct session_id) as n_pieces
+                from events
+                where tracker_id is not null
+                and session_started_at < tracker_started_at + interval 3 day
+                group by tracker_id
+                having bool_or(
+                    event_name in ('page_view', 'page_ping')
+                    and page_view_id is not null
+                )
+            )
+            select
+                started_at = start_tstamp,
+                ended_at = end_tstamp,
+                domain_userid is null or device = 'web:' || domain_userid,
+                n_events = total_events,
+                n_pages = page_views,
+                n_pieces = 1 or starts_with(user_id, 'user stitch')
+            from sessions full join expected on tracker_id = domain_sessionid
+            """
+        ).fetchall()
+
+    assert (n_lines, n_events) == (160, 157)
+    assert found == [(True,) * 6] * 18
