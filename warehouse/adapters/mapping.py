@@ -130,11 +130,9 @@ def _text_of(rule: ColumnRule, position: dict[str, int]) -> str:
         text = f"case when not ({' or '.join(is_out)}) then {text} end"
     if not rule.values:
         return text
-    renamed = " ".join(
-        f"when {sql_text(theirs)} then {sql_text(ours)}"
-        for theirs, ours in rule.values.items()
-    )
-    return f"case {text} {renamed} else {text} end"
+    theirs = ", ".join(map(sql_text, rule.values))
+    ours = ", ".join(map(sql_text, rule.values.values()))
+    return f"coalesce([{ours}][list_position([{theirs}], {text})], {text})"
 
 
 def _exceptions(rule: ColumnRule, text: str, position: dict[str, int]) -> list[str]:
