@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from warehouse.contacts import check_region
 from warehouse.errors import ConfigurationError, WarehouseBusyError
 
 MAX_CONFIG_BYTES = 1_000_000
@@ -34,6 +35,7 @@ class Settings(BaseModel):
     rules_max_items: Literal[2] = 2
     keep_snapshots: int = Field(7, ge=1)
     max_quarantined_share: float | None = Field(None, ge=0, le=1)
+    phone_region: Annotated[str | None, AfterValidator(check_region)] = None
     memory_limit: str = Field("75%", pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")
     threads: int | None = Field(None, ge=1)
 

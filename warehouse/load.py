@@ -34,6 +34,7 @@ from warehouse.raw_rows import (
     store_lines,
     time_limits,
 )
+from warehouse.redaction import redact, redact_header
 from warehouse.sources import Source
 
 Progress = Callable[[str, str, int, int], None]
@@ -102,6 +103,7 @@ class _Load:
 
     connection: duckdb.DuckDBPyConnection
     staged_files: Path
+    pseudonymizer: Pseudonymizer
     load_id: int
     loaded_at: datetime
     max_quarantined_share: float | None
@@ -144,8 +146,9 @@ def load_inbox(
     summary = LoadSummary()
     sources = find_sources(home.inbox)
     record_sources(connection, [source for source, _ in sources])
+    pseudonymizer = Pseudonymizer(home, connection, home.settings.phone_region)
     listed = [
-        (source, folder, dump)
+        (source, folder, replace(dump, file=pseudonymizer.redact_name(dump.file)))
         for source, folder in sources
         for dump in find_dumps(folder, summary.warnings)
     ]
@@ -154,16 +157,19 @@ def load_inbox(
         for name in find_strays(home.inbox)
     ]
     arrived = find_arrived(listed, loaded_at, summary.warnings)
+    summary.warnings[:] = map(redact, summary.warnings)
     n_total = sum(arrival.dump.n_bytes for arrival in arrived)
     n_done = 0
     home.make_private_folders()
     with (
         _staging_folder(home) as staged_files,
-        Pseudonymizer(home, connection).functions(),
+        pseudonymizer.functions(),
         bounded_memory(connection, home),
     ):
         share = home.settings.max_quarantined_share
-        load = _Load(connection, staged_files, load_id, loaded_at, share, summary)
+        load = _Load(
+            connection, staged_files, pseudonymizer, load_id, loaded_at, share, summary
+        )
         for arrival in arrived:
             report = _reporter(progress, arrival, n_done, n_total)
             summary.n_files += 1
@@ -325,6 +331,8 @@ def _load_lines(
             bad = _bad_lines_in_words(load, counts)
             _refuse_if_mostly_bad(load, counts, bad, missing)
             told.append(f"in quarantine: {bad}")
+        if n := counts.n_redacted:
+            told.append(f"texts with addresses or numbers, replaced by marks: {n:,}")
         if missing:
             told.append(f"has no column {', '.join(missing)}")
         if new := record_new_fields(load.connection, source, file.file_id):
@@ -344,11 +352,12 @@ def _load_lines(
             counts = store_lines(
                 load.connection,
                 source,
-                replace(file, header=reading.header),
+                replace(file, header=reading.header and redact_header(reading.header)),
                 scan.refused,
                 replaced,
                 n_lines=reading.n_rows,
                 is_ordered=reading.is_ordered,
+                take_n_redacted=load.pseudonymizer.take_n_redacted,
                 confirm=confirm,
             )
     except duckdb.InterruptException:
@@ -431,7 +440,7 @@ def _record_refusal(
     load: _Load, arrival: Arrival, reason: str, known: list[_KnownFile]
 ) -> None:
     """Record a refused file, once for the same content and reason."""
-    source, dump = arrival.source, arrival.dump
+    source, dump, reason = arrival.source, arrival.dump, redact(reason)
     load.summary.n_refused += 1
     load.summary.warnings.append(f"{source.name}/{dump.file}: refused: {reason}")
     try:

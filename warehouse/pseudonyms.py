@@ -10,17 +10,20 @@ import os
 import re
 import secrets
 import stat
-import unicodedata
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
+from urllib.parse import unquote
 
 import duckdb
 
+from warehouse.contacts import normalize_email, normalize_phone
 from warehouse.errors import ConfigurationError
 from warehouse.home import Home
 from warehouse.raw_tables import FIELDS
+from warehouse.redaction import mark_with, redact
 
 KEY_BYTES = 32
 PHONE_DIGITS = range(7, 16)  # E.164 allows 15
@@ -29,33 +32,23 @@ _AN_ADDRESS = re.compile(r"[^@\s]@[^@\s]")
 _A_NUMBER = re.compile(r"\+[\d\s()./-]{7,}")
 
 
-def normalize_email(text: str) -> str:
-    """Write an address as one and the same however it was typed.
-
-    >>> normalize_email(" Ann@Example.ORG ")
-    'ann@example.org'
-    """
-    return unicodedata.normalize("NFKC", text).strip().lower()
-
-
-def normalize_phone(text: str) -> str:
-    """Keep the digits of a number, and the plus of an international one.
-
-    >>> normalize_phone("0049 (170) 123-4567")
-    '+491701234567'
-    """
-    digits = re.sub(r"\D", "", text, flags=re.ASCII)
-    if text.strip().startswith("+"):
-        return f"+{digits}"
-    return f"+{digits[2:]}" if digits.startswith("00") else digits
-
-
 class Pseudonymizer:
-    """Hashes the addresses and numbers of one home, making its key on first use."""
+    """Hashes the addresses and numbers of one home, making its key on first use.
 
-    def __init__(self, home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    Numbers without a country's code are taken for those of `phone_region`, if given.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        connection: duckdb.DuckDBPyConnection,
+        phone_region: str | None = None,
+    ) -> None:
         self._path = home.secrets / "pseudonym.key"
         self._connection = connection
+        self._phone_region = phone_region
+        self._lock = threading.Lock()  # DuckDB calls from several threads
+        self._n_redacted = 0
 
     @cached_property
     def _key(self) -> bytes:
@@ -68,35 +61,69 @@ class Pseudonymizer:
         """Hash an e-mail address."""
         return self._hash("email", normalize_email(text))
 
-    def hash_phone(self, text: str) -> str:
-        """Hash a telephone number."""
-        return self._hash("phone", normalize_phone(text))
+    def hash_phone(self, text: str, region: str | None = None) -> str:
+        """Hash a telephone number, which may be one of a country that is known."""
+        number = normalize_phone(text, region or self._phone_region)
+        return self._hash("phone", number)
 
     def hash_user_id(self, text: str) -> str | None:
         """Hash a user_id that looks like an address or a number; else None."""
-        if _AN_ADDRESS.search(text):
-            return self.hash_email(text)
+        address = unquote(text) if "%40" in text else text
+        if _AN_ADDRESS.search(address):
+            return self.hash_email(address)
         is_number = _A_NUMBER.fullmatch(text.strip())
         if is_number and sum(map(str.isdigit, text)) in PHONE_DIGITS:
             return self.hash_phone(text)
         return None
 
+    def redact_name(self, name: str) -> str:
+        """Redact the name of a file or a path; different ones stay different.
+
+        A name in which there is nothing to redact stays as it is.
+        """
+        redacted = redact(name)
+        if redacted == name:
+            return name
+        return mark_with(redacted, self._hash("name", name)[:8])
+
+    def take_n_redacted(self) -> int:
+        """Tell how many texts SQL has redacted since this was asked last."""
+        with self._lock:
+            n_redacted, self._n_redacted = self._n_redacted, 0
+        return n_redacted
+
     @contextmanager
     def functions(self) -> Generator[None]:
-        """Offer `hash_email`, `hash_phone` and `hash_user_id` to SQL for a while.
+        """Offer hashing and redaction to SQL for a while.
 
-        The last gives back a user_id that need not be hashed as it is. The key stays
-        in Python. A wrong key is found out here, and not within a query.
+        `hash_email(text)`, `hash_phone(text, region)` where the region may be empty,
+        `hash_user_id(text)` which gives back an id that need not be hashed as it is;
+        `redact(text)`, whose changes are counted, and `redact_copy(text)`, whose are
+        not. The key stays in Python. A wrong key is found out here, and not within a
+        query.
         """
         self._key  # noqa: B018
+        remembering = lru_cache(maxsize=2**16)
+        redacting = lru_cache(maxsize=2**12)(redact)
+
+        def redact_and_count(text: str) -> str:
+            redacted = redacting(text)
+            if redacted != text:
+                with self._lock:
+                    self._n_redacted += 1
+            return redacted
+
         functions = {
-            "hash_email": self.hash_email,
-            "hash_phone": self.hash_phone,
-            "hash_user_id": lambda text: self.hash_user_id(text) or text,
+            "hash_email": (remembering(self.hash_email), 1),
+            "hash_phone": (remembering(self.hash_phone), 2),
+            "hash_user_id": (remembering(lambda t: self.hash_user_id(t) or t), 1),
+            "redact": (redact_and_count, 1),
+            "redact_copy": (redacting, 1),
         }
-        for name, function in functions.items():
-            remembering = lru_cache(maxsize=2**16)(function)
-            self._connection.create_function(name, remembering, ["VARCHAR"], "VARCHAR")
+        for name, (function, n) in functions.items():
+            self._connection.create_function(
+                name, function, ["VARCHAR" for _ in range(n)], "VARCHAR"
+            )
         try:
             yield
         finally:

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import duckdb
 
+from warehouse.redaction import redact
+
 EXAMPLE_LENGTH = 100
 
 _ADDRESS = re.compile(r"[^\s\"',;:<>]+@[^\s\"',;:<>]+")
@@ -119,7 +121,7 @@ def shorten(raw_line: bytes) -> str:
     '{"user": "***", "n": NaN}'
     """
     text = raw_line[: 4 * EXAMPLE_LENGTH].decode("utf-8", errors="backslashreplace")
-    masked = _LONG_NUMBER.sub("***", _ADDRESS.sub("***", text))
+    masked = redact(_LONG_NUMBER.sub("***", _ADDRESS.sub("***", text)))
     printable = "".join(
         character if character.isprintable() else repr(character)[1:-1]
         for character in masked

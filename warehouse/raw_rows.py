@@ -16,6 +16,7 @@ from warehouse.connection import any_order, transaction
 from warehouse.faults import fault_point
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.raw_tables import FIELDS, LEDGER, RAW
+from warehouse.redaction import looks_personal
 from warehouse.sources import MOMENTS, RAW_COLUMNS, Source
 from warehouse.suspects import RefusedLine
 
@@ -28,6 +29,7 @@ NAMESPACED = (
     "order_id",
 )
 ROWS_PER_FILE = 2**32
+_ITEM_NUMBERS = "price := item.price, quantity := item.quantity"
 _FIELDS = {column: field for field, column in RAW_COLUMNS.items()}
 
 
@@ -50,13 +52,14 @@ class LedgerFile:
 
 @dataclass(frozen=True)
 class LineCounts:
-    """How the lines of a file fared; the first is the sum of the others."""
+    """How the lines of a file fared; the first is the sum of the other lines."""
 
     n_lines: int = 0
     n_accepted: int = 0
     n_duplicate: int = 0
     n_quarantined: int = 0
     n_blank: int = 0
+    n_redacted: int = 0  # texts in them that held addresses or numbers
 
 
 def store_lines(
@@ -68,6 +71,7 @@ def store_lines(
     *,
     n_lines: int,
     is_ordered: bool,
+    take_n_redacted: Callable[[], int],
     confirm: Callable[[LineCounts], None],
 ) -> LineCounts:
     """Write the lines of `judged`, and those refused before it, in one transaction.
@@ -83,6 +87,7 @@ def store_lines(
     """
     if n_lines >= ROWS_PER_FILE:
         raise FileRefusedError(FileReason.TOO_LARGE, f"{n_lines:,} lines")
+    take_n_redacted()  # of a file that failed
     in_order = nullcontext() if is_ordered else any_order(connection)
     with in_order, transaction(connection):
         _remove_files(connection, replaced)
@@ -94,7 +99,8 @@ def store_lines(
             _set_aside(connection, source, file)
             n_quarantined = _insert_quarantine(connection, file, refused)
             n_blank = _count_blank(connection) - len(refused)  # staged as empty lines
-        counts = LineCounts(n_lines, n_accepted, 0, n_quarantined, n_blank)
+        n_redacted = take_n_redacted()
+        counts = LineCounts(n_lines, n_accepted, 0, n_quarantined, n_blank, n_redacted)
         if n_lines != n_accepted + n_quarantined + n_blank or n_blank < 0:
             raise FileRefusedError(FileReason.COUNTS_DISAGREE, str(asdict(counts)))
         insert_ledger(connection, file, counts, "loaded")
@@ -105,7 +111,10 @@ def store_lines(
 
 
 def store_replayed(
-    connection: duckdb.DuckDBPyConnection, source: Source, file: LedgerFile
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    file: LedgerFile,
+    take_n_redacted: Callable[[], int],
 ) -> int:
     """Move the lines of `judged` that are good now from quarantine to the raw table.
 
@@ -113,6 +122,7 @@ def store_replayed(
     the reason that they have now. Told is how many were good.
     """
     raw = f"raw.{source.kind}"
+    take_n_redacted()  # of a file that failed
     with transaction(connection):
         n_accepted = _insert_rows(connection, source, file)
         _insert_parts(connection, source, file)
@@ -139,10 +149,11 @@ def store_replayed(
             update ledger.files set
                 kind = ?,
                 n_accepted = n_accepted + ?,
-                n_quarantined = n_quarantined - ?
+                n_quarantined = n_quarantined - ?,
+                n_redacted = coalesce(n_redacted, 0) + ?
             where file_id = ?
             """,
-            [source.kind, n_accepted, n_accepted, file.file_id],
+            [source.kind, n_accepted, n_accepted, take_n_redacted(), file.file_id],
         )
         fault_point("load")
     return n_accepted
@@ -267,7 +278,8 @@ def _insert_rows(
     """Insert the good lines; tell how many."""
     columns = list(FIELDS[source.kind])
     selected = ", ".join(
-        f"{_pseudonymized(name, source)} as {name}" for name in columns
+        f"{_pseudonymized(name, source)} as {name}"
+        for name in (*columns, "attributes", "published_attributes")
     )
     hashed = ", ".join(
         _hashed_text(column)
@@ -284,7 +296,7 @@ def _insert_rows(
         f"""
         insert into raw.{source.kind}
         with lines as not materialized (
-            select line_number, attributes, published_attributes, {selected}
+            select line_number, {selected}
             from {judged}
             where reason is null
         )
@@ -300,16 +312,45 @@ def _insert_rows(
 
 
 def _pseudonymized(column: str, source: Source) -> str:
-    """Select a raw column of `judged`, hashed by the functions of `pseudonyms`."""
+    """Select a raw column of `judged`, with the functions of `pseudonyms`.
+
+    Addresses, numbers, and ids that are one, are hashed; in other texts they are
+    redacted.
+    """
+    if column == "attributes":
+        return _redacted("attributes::varchar")
+    if column == "published_attributes":
+        return _redacted("published_attributes::varchar", "redact_copy")
     field = _FIELDS.get(column, column)
     if field not in source.columns:
         return "null" if column.endswith("_hash") else field
-    if field in ("email", "phone"):
-        return f"case when {field} is not null then hash_{field}({field}) end"
-    if field == "user_id":
-        looks_personal = "contains(user_id, '@') or contains(user_id, '+')"
-        return f"case when {looks_personal} then hash_user_id(user_id) else user_id end"
-    return field
+    if field == "email":
+        return "case when email is not null then hash_email(email) end"
+    if field == "phone":
+        region = sql_text(source.phone_region or "")
+        return f"case when phone is not null then hash_phone(phone, {region}) end"
+    if field == "items":
+        product = f"product_id := {_hashed_id('item.product_id')}"
+        texts = ", ".join(
+            f"{name} := {_redacted(f'item.{name}')}"
+            for name in ("product_name", "category")
+        )
+        packed = f"struct_pack({product}, {texts}, {_ITEM_NUMBERS})"
+        return f"list_transform(items, lambda item: {packed})"
+    if field.endswith("_id"):
+        return _hashed_id(field)
+    return _redacted(field) if FIELDS[source.kind][column] == "VARCHAR" else field
+
+
+def _hashed_id(text: str) -> str:
+    """Hash an id if it is an address or a number."""
+    signs = " or ".join(f"contains({text}, '{sign}')" for sign in ("@", "+", "%40"))
+    return f"case when {signs} then hash_user_id({text}) else {text} end"
+
+
+def _redacted(text: str, function: str = "redact") -> str:
+    """Put marks in place of addresses and numbers; few texts are looked at closely."""
+    return f"case when {looks_personal(text)} then {function}({text}) else {text} end"
 
 
 def _hashed_text(column: str) -> str:

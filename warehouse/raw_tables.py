@@ -136,6 +136,7 @@ LEDGER = {
         "n_duplicate": "BIGINT NOT NULL",
         "n_quarantined": "BIGINT NOT NULL",
         "n_blank": "BIGINT NOT NULL",
+        "n_redacted": "BIGINT",  # texts; null for what an earlier version loaded
         "loaded_at": "TIMESTAMP NOT NULL",
     },
     "ledger.quarantine": {

@@ -1,5 +1,6 @@
 """Quarantine, loaded again once what was wrong is mended."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -74,7 +75,8 @@ def replay_quarantine(
     if only is not None and only not in sources:
         known = ", ".join(sources) or "none"
         raise ConfigurationError(f"{only!a} is no source of the inbox; known: {known}")
-    with Pseudonymizer(home, connection).functions():
+    pseudonymizer = Pseudonymizer(home, connection, home.settings.phone_region)
+    with pseudonymizer.functions():
         for row in _quarantined_files(connection, only):
             summary.n_unreadable += row.pop("n_unreadable")
             if not (n_lines := row.pop("n_readable")):
@@ -96,7 +98,9 @@ def replay_quarantine(
                     f"{where}: was loaded as {file.kind}; deliver it again"
                 )
             else:
-                _replay_file(connection, source, file, summary)
+                _replay_file(
+                    connection, source, file, summary, pseudonymizer.take_n_redacted
+                )
     return summary
 
 
@@ -128,6 +132,7 @@ def _replay_file(
     source: Source,
     file: LedgerFile,
     summary: ReplaySummary,
+    take_n_redacted: Callable[[], int],
 ) -> None:
     try:
         reading = stage_again(
@@ -135,7 +140,7 @@ def _replay_file(
         )
         limits = time_limits(connection, source, file.file_id, file.loaded_at)
         judge_staged(connection, source, reading, limits)
-        summary.n_accepted += store_replayed(connection, source, file)
+        summary.n_accepted += store_replayed(connection, source, file, take_n_redacted)
     except FileRefusedError as refusal:
         summary.warnings.append(f"{source.name}/{file.file}: {refusal}")
     finally:

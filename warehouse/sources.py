@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,6 +22,7 @@ from pydantic import (
 )
 
 from warehouse.column_rules import ColumnRule, Names, check_rule
+from warehouse.contacts import check_region
 from warehouse.errors import ConfigurationError
 from warehouse.home import parse_config, read_yaml
 from warehouse.raw_tables import FIELDS
@@ -112,6 +114,7 @@ class Source(BaseModel):
     on_redelivery: Literal["keep", "replace"] = "keep"
     publish_attributes: list[str] = []
     late_after: Annotated[timedelta | None, BeforeValidator(_period)] = None
+    phone_region: Annotated[str | None, AfterValidator(check_region)] = None
     wait_for: Literal["_manifest.json", "_SUCCESS"] | None = None
     sessions: Literal["timeout", "tracker"] = "timeout"
     columns: dict[str, ColumnRule]

@@ -27,6 +27,7 @@ renamed as (
         n_duplicate,
         n_quarantined,
         n_blank,
+        n_redacted,
 
         -- timestamps
         loaded_at
