@@ -175,3 +175,105 @@ def test_a_hostile_text_takes_no_longer_than_its_length(piece: str):
     short, long = min(seconds(20_000) for _ in range(3)), seconds(200_000)
 
     assert long < 40 * short + 0.2
+
+
+def test_nothing_personal_is_written_wherever_it_stands(events):
+    events.describe(
+        {
+            "event_id": "id",
+            "page_url": "url",
+            "page_title": "title",
+            "user_agent": "agent",
+            "product_id": "sku",
+            "items": "basket",
+        },
+        publish_attributes=["note"],
+    )
+    basket = [{"product_id": ADDRESS, "product_name": f"for {ADDRESS}", "price": "1"}]
+    events.put_events(
+        f"export_{ADDRESS}.jsonl",
+        {"url": f"/in?mail={ADDRESS.replace('@', '%40')}", "title": f"Hi {ADDRESS}"},
+        {"event": f"mail to {ADDRESS}", "agent": "App/1.0 (+49 170 7654321)"},
+        {"url": f"/leave?who={IN_BASE64}", "note": f"x\n{ADDRESS}", ADDRESS: 1},
+        {"id": ADDRESS, "sku": f"p-{ADDRESS}", "user": ADDRESS.replace("@", "%40")},
+        {"basket": basket},
+        {"url": "/", "title": "Hi @canary", "agent": "App/1.0", "note": "n"},
+    )
+    events.put("z.csv", f"user,event,at,{ADDRESS},x\nu1,view,2026-01-01,1,2\n")
+
+    summary = events.load()
+
+    assert summary.n_accepted == 7
+    ((first, *_), second) = events.query(
+        "select file, n_redacted from ledger.files order by file_id"
+    )
+    assert re.fullmatch(r"\[email~[0-9a-f]{8}\]\.jsonl", first)
+    assert second == ("z.csv", 1)
+    assert f"shop/{first}: texts with addresses or numbers, replaced by marks: 7" in (
+        summary.warnings
+    )
+    attributes = '{"[email]":1,"note":"x\\n[email]"}'
+    assert events.query(
+        "select page_url, page_title, event_name, user_agent, attributes, "
+        "published_attributes from raw.events where file_id = 1 order by row_key"
+    ) == [
+        ("/in?mail=[email]", "Hi [email]", "view", None, None, None),
+        (None, None, "mail to [email]", "App/1.0 ([phone])", None, None),
+        (
+            "/leave?who=[email]",
+            None,
+            "view",
+            None,
+            attributes,
+            '{"note":"x\\n[email]"}',
+        ),
+        (None, None, "view", None, None, None),
+        (None, None, "view", None, None, None),
+        ("/", "Hi @canary", "view", "App/1.0", '{"note":"n"}', '{"note":"n"}'),
+    ]
+    ids = events.query(
+        "select event_id, product_id, user_id from raw.events where line_number = 4"
+    )
+    assert all(re.fullmatch("[0-9a-f]{64}", text) for text in ids[0])
+    assert ids[0][0] == ids[0][2]
+    ((item,),) = events.query("select items[1] from raw.events where items is not null")
+    assert item["product_id"] == ids[0][0]
+    assert item["product_name"] == "for [email]"
+    for file in events.home.warehouse.rglob("*"):
+        content = file.read_bytes() if file.is_file() else b""
+        assert not re.search(rb"canary(@|%40)|7654321", content)
+        assert IN_BASE64.encode() not in content
+    assert "canary" not in "".join(summary.warnings)
+
+
+def test_a_file_with_an_address_in_its_name_is_known_again(events):
+    events.put_events("canary@example.org.jsonl", {})
+    events.put_events("other@example.org.jsonl", {"user": "u2"})
+    events.load()
+
+    assert events.load().n_unchanged == 2
+    assert len({file for file, *_ in events.files()}) == 2
+
+    events.put_events("canary@example.org.jsonl", {"user": "u3"})
+    assert events.load().n_refused == 1
+
+
+def test_a_count_is_of_its_file_alone(events):
+    events.put_events("1.jsonl", {"event": ADDRESS}, {"event": ADDRESS})
+    events.put_events("2.jsonl", {"user": "u2"})
+    events.put("3.jsonl", '{"user": "u1", "event": "canary@example.org", "at": "x"}')
+    events.load()
+
+    counts = "select n_redacted from ledger.files order by file_id"
+    assert events.query(counts) == [(2,), (0,), (0,)]
+
+
+def test_two_columns_named_by_addresses_stay_two_when_lines_are_replayed(events):
+    events.put(
+        "a.csv", "user,event,at,ann@example.org,bob@example.org\nu1,view,x,1,2\n"
+    )
+    events.load()
+
+    assert events.query("select header from ledger.files") == [
+        ("user,event,at,[email 1],[email 2]",)
+    ]
