@@ -54,7 +54,8 @@ def _at_home(command: Callable) -> Callable:
         except Exception as error:
             if as_json:
                 _print_json({"status": "failed", "error": _in_words(error)})
-            console.print(f"[red]tessera: {_escaped(_in_words(error))}[/red]")
+            words = f"[red]tessera: {_escaped(_in_words(error))}[/red]"
+            console.print(words, soft_wrap=True)
             if context.obj["verbose"]:
                 console.print_exception()
             context.exit(getattr(error, "exit_code", TesseraError.exit_code))
@@ -226,7 +227,7 @@ def quarantine_list(home: Home, *, as_json: bool):
 
     with writer_lock(home), open_work(home) as connection:
         create_tables(connection)
-        found = list_quarantine(connection)
+        found = list_quarantine(connection, home)
     if not as_json:
         for group in found:
             click.echo(
@@ -250,10 +251,29 @@ def quarantine_replay(home: Home, *, as_json: bool, source: str | None):
     from warehouse import stages
 
     summary = stages.replay(home, only=source)
-    console.print(_escaped(summary.in_words()))
+    console.print(_escaped(summary.in_words()), soft_wrap=True)
     if summary.n_accepted:
         console.print("`tessera run` publishes them")
     return asdict(summary) if as_json else None
+
+
+@main.command()
+@_at_home
+def rekey(home: Home, *, as_json: bool):
+    """Make new keys for what can be contacted and for the vault.
+
+    Every hash of an address, a phone number or an IP address changes; no user_id does.
+    May be interrupted: the keys there were serve until all is done.
+    """
+    from warehouse.rekeying import rekey
+
+    done = rekey(home)
+    console.print(
+        f"{done.n_values:,} values are hashed with a new key, {done.n_rows:,} times; "
+        f"back up {_escaped(str(home.secrets))} again; `tessera run` publishes them",
+        soft_wrap=True,
+    )
+    return asdict(done) if as_json else None
 
 
 @main.command()
@@ -292,7 +312,8 @@ def _say_stage(result) -> None:
     """Print one line for a stage that ended."""
     console.print(
         f"[green]{result.stage:<8}[/green] {_escaped(result.message)} "
-        f"[dim]({result.seconds:.1f} s)[/dim]"
+        f"[dim]({result.seconds:.1f} s)[/dim]",
+        soft_wrap=True,
     )
 
 

@@ -40,9 +40,9 @@ def missing_columns(
         if len(gone) == len(others) == 1:
             (renamed,) = others
         if renamed:
-            told.append(f"{_shown(path)} (is it {_shown(renamed)} now?)")
+            told.append(f"{shown(path)} (is it {shown(renamed)} now?)")
         elif is_absent:
-            told.append(_shown(path))
+            told.append(shown(path))
     return told
 
 
@@ -74,7 +74,7 @@ def record_new_fields(
             "insert into ledger.source_fields select ?, unnest(?), ?",
             [source.name, new, file_id],
         )
-    return [_shown(name) for name in new] if n_files > 1 else []
+    return [shown(name) for name in new] if n_files > 1 else []
 
 
 def _known_fields(connection: duckdb.DuckDBPyConnection, source: Source) -> set[str]:
@@ -96,6 +96,6 @@ def _plain(name: str) -> str:
     return re.sub(r"[^0-9a-z]", "", name.lower())
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """Write a name of theirs so that it can be printed; it may be anything."""
     return shorten(name.encode("utf-8", errors="replace"))

@@ -64,6 +64,16 @@ class Home:
         return self.warehouse / "work.duckdb"
 
     @property
+    def vault(self) -> Path:
+        """The encrypted DuckDB file (0600) of what names or reaches a person."""
+        return self.warehouse / "vault.duckdb"
+
+    @property
+    def next_vault(self) -> Path:
+        """The vault that is written to take the place of the one there is."""
+        return self.warehouse / "vault.duckdb.new"
+
+    @property
     def spill(self) -> Path:
         """Where DuckDB puts what does not fit in memory."""
         return self.warehouse / "spill"

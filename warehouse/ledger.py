@@ -183,7 +183,7 @@ def midnight_after_last_event(connection: duckdb.DuckDBPyConnection) -> datetime
 
 
 def fingerprint(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
-    """Hash what a snapshot is made of: files in effect, settings and code.
+    """Hash what a snapshot is made of: files in effect, keys, settings and code.
 
     Two equal fingerprints at one `as_of` make the same tables.
     """
@@ -195,7 +195,13 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
         exclude={"keep_snapshots", "memory_limit", "threads"}
     )
     sources = connection.execute("from ledger.sources order by all").fetchall()
-    content = json.dumps([files, sources, settings, code_fingerprint()], sort_keys=True)
+    keys = connection.execute(
+        "select fingerprint from ledger.keys where name in ('contact', 'pseudonym') "
+        "order by name"
+    ).fetchall()
+    content = json.dumps(
+        [files, sources, keys, settings, code_fingerprint()], sort_keys=True
+    )
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -18,10 +18,12 @@ from warehouse.adapters.generic import judge_staged, stage_dump
 from warehouse.adapters.reading import Reading
 from warehouse.arrival import Arrival, find_arrived, is_as_it_was
 from warehouse.connection import bounded_memory, drop_temporary, watched
-from warehouse.drift import missing_columns, record_new_fields
+from warehouse.drift import missing_columns, record_new_fields, shown
 from warehouse.home import Home
 from warehouse.inbox import PLAIN, Dump, find_dumps, find_sources, find_strays
 from warehouse.integrity import Report, Scan, hash_file, scan_file, unpack_copy
+from warehouse.keys import Keyring
+from warehouse.load_summary import LoadSummary
 from warehouse.packing import packed_as_it_is
 from warehouse.pseudonyms import Pseudonymizer
 from warehouse.quarantine import FileReason, FileRefusedError
@@ -36,6 +38,7 @@ from warehouse.raw_rows import (
 )
 from warehouse.redaction import redact, redact_header
 from warehouse.sources import Source
+from warehouse.vault import Vault, vault_of
 
 Progress = Callable[[str, str, int, int], None]
 
@@ -54,38 +57,6 @@ MANY_LINES = 1000  # of fewer, a share of bad ones says little
 DEFAULT_QUARANTINED_SHARE = 0.5
 
 
-@dataclass
-class LoadSummary:
-    """What one load did, in files and lines; and what somebody should look at."""
-
-    n_files: int = 0
-    n_loaded: int = 0
-    n_duplicate: int = 0
-    n_refused: int = 0
-    n_unchanged: int = 0
-    n_lines: int = 0
-    n_accepted: int = 0
-    n_quarantined: int = 0
-    n_blank: int = 0
-    warnings: list[str] = field(default_factory=list)
-
-    def in_words(self) -> str:
-        """Say it in a line, and each warning in one of its own."""
-        counts = {
-            "loaded": self.n_loaded,
-            "loaded before": self.n_unchanged + self.n_duplicate,
-            "refused": self.n_refused,
-        }
-        files = ", ".join(f"{n:,} {word}" for word, n in counts.items() if n)
-        words = f"{self.n_files:,} files: {files}" if self.n_files else "no files"
-        if self.n_loaded:
-            words += (
-                f"; {self.n_lines:,} lines: {self.n_accepted:,} accepted, "
-                f"{self.n_quarantined:,} in quarantine, {self.n_blank:,} blank"
-            )
-        return "\n".join([words, *self.warnings])
-
-
 @dataclass(frozen=True)
 class _KnownFile:
     """A line of the ledger."""
@@ -102,8 +73,9 @@ class _Load:
     """What every file of one load shares."""
 
     connection: duckdb.DuckDBPyConnection
-    staged_files: Path
     pseudonymizer: Pseudonymizer
+    vault: Vault
+    staged_files: Path
     load_id: int
     loaded_at: datetime
     max_quarantined_share: float | None
@@ -141,12 +113,14 @@ def load_inbox(
     Raises
     ------
     ConfigurationError
-        If a source.yml or the key is wrong; what was loaded before stays.
+        If a source.yml or a key is wrong; what was loaded before stays.
     """
     summary = LoadSummary()
+    keyring = Keyring(home, connection)
+    keyring.check()
+    pseudonymizer = Pseudonymizer(home, connection, keyring, home.settings.phone_region)
     sources = find_sources(home.inbox)
     record_sources(connection, [source for source, _ in sources])
-    pseudonymizer = Pseudonymizer(home, connection, home.settings.phone_region)
     listed = [
         (source, folder, replace(dump, file=pseudonymizer.redact_name(dump.file)))
         for source, folder in sources
@@ -165,10 +139,17 @@ def load_inbox(
         _staging_folder(home) as staged_files,
         pseudonymizer.functions(),
         bounded_memory(connection, home),
+        vault_of(home, connection, keyring) as vault,
     ):
-        share = home.settings.max_quarantined_share
         load = _Load(
-            connection, staged_files, pseudonymizer, load_id, loaded_at, share, summary
+            connection,
+            pseudonymizer,
+            vault,
+            staged_files,
+            load_id,
+            loaded_at,
+            home.settings.max_quarantined_share,
+            summary,
         )
         for arrival in arrived:
             report = _reporter(progress, arrival, n_done, n_total)
@@ -323,6 +304,8 @@ def _load_lines(
     seconds = SECONDS_AT_LEAST + dump.n_bytes / BYTES_A_SECOND
     missing: list[str] = []
     told: list[str] = []
+    disclosed = load.pseudonymizer.begin_file(source.phone_region)
+    load.vault.encrypt_spill()
 
     def confirm(counts: LineCounts) -> None:
         if not is_as_it_was(dump.path, arrival.state):
@@ -335,6 +318,9 @@ def _load_lines(
             told.append(f"texts with addresses or numbers, replaced by marks: {n:,}")
         if missing:
             told.append(f"has no column {', '.join(missing)}")
+        if counts.n_withheld:
+            names = ", ".join(sorted(map(shown, disclosed.withheld)))
+            told.append(f"in {counts.n_withheld:,} lines kept in the vault: {names}")
         if new := record_new_fields(load.connection, source, file.file_id):
             told.append(f"new, kept in attributes: {', '.join(new)}")
 
@@ -355,6 +341,8 @@ def _load_lines(
                 replace(file, header=reading.header and redact_header(reading.header)),
                 scan.refused,
                 replaced,
+                load.vault,
+                disclosed,
                 n_lines=reading.n_rows,
                 is_ordered=reading.is_ordered,
                 take_n_redacted=load.pseudonymizer.take_n_redacted,
@@ -371,12 +359,9 @@ def _load_lines(
         _log.debug("%s cannot be read", where, exc_info=True)
         words = type(error).__name__  # the message may hold what is in the file
         raise FileRefusedError(FileReason.READER_FAILED, words) from error
+    _forget_replaced(load, replaced)
     summary.warnings += [f"{where}: {words}" for words in told]
-    summary.n_loaded += 1
-    summary.n_lines += counts.n_lines
-    summary.n_accepted += counts.n_accepted
-    summary.n_quarantined += counts.n_quarantined
-    summary.n_blank += counts.n_blank
+    summary.add_loaded(counts)
 
 
 def _stage(load: _Load, source: Source, dump: Dump, scan: Scan) -> Reading:
@@ -434,6 +419,13 @@ def _record_duplicate(
     load.summary.n_duplicate += 1
     file = _ledger_file(load, source, dump, original.sha256)
     store_duplicate(load.connection, file, original.file_id, replaced)
+    _forget_replaced(load, replaced)
+
+
+def _forget_replaced(load: _Load, replaced: list[int]) -> None:
+    """Take what replaced files said of persons out of the vault, too."""
+    if replaced and load.vault.is_there:
+        load.vault.clean()
 
 
 def _record_refusal(

@@ -1,80 +1,153 @@
-"""Addresses and numbers become keyed hashes; the key stays in Python.
+"""Addresses and numbers become keyed hashes; the keys stay in Python.
 
-HMAC-SHA256 under a key of this home: without the key nobody can try addresses, and
+HMAC-SHA256 under keys of this home: without the key nobody can try addresses, and
 the same address gives the same hash from every source.
 """
 
-import hashlib
-import hmac
-import os
+import ipaddress
+import json
 import re
-import secrets
-import stat
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
-from pathlib import Path
+from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote
 
 import duckdb
 
 from warehouse.contacts import normalize_email, normalize_phone
-from warehouse.errors import ConfigurationError
 from warehouse.home import Home
-from warehouse.raw_tables import FIELDS
+from warehouse.keys import CONTACT, PSEUDONYM, Keyring
+from warehouse.personal_names import withhold
 from warehouse.redaction import mark_with, redact
 
-KEY_BYTES = 32
 PHONE_DIGITS = range(7, 16)  # E.164 allows 15
 
 _AN_ADDRESS = re.compile(r"[^@\s]@[^@\s]")
 _A_NUMBER = re.compile(r"\+[\d\s()./-]{7,}")
 
 
-class Pseudonymizer:
-    """Hashes the addresses and numbers of one home, making its key on first use.
+def normalize_ip(text: str) -> str:
+    """Write an IP address as one and the same; leave what is none, in lower case.
 
-    Numbers without a country's code are taken for those of `phone_region`, if given.
+    >>> normalize_ip("2001:DB8:0::1"), normalize_ip(" 10.0.0.1")
+    ('2001:db8::1', '10.0.0.1')
     """
+    plain = text.strip().lower()
+    try:
+        return str(ipaddress.ip_address(plain))
+    except ValueError:
+        return plain
+
+
+@dataclass
+class Disclosed:
+    """What a file has said in clear, and was hashed or withheld for the warehouse."""
+
+    phone_region: str | None = None  # of numbers without a country's code
+    hashes: dict[str, dict[str, str]] = field(default_factory=dict)
+    # email, phone, ip, user_id -> the text as sent -> its hash
+    user_contacts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    # hashed user_id -> email or phone, and the hash as such
+    withheld: set[str] = field(default_factory=set)  # names of fields
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether there was anything at all."""
+        return bool(self.withheld) or any(self.hashes.values())
+
+    def contacts(self) -> set[tuple[str, str, str]]:
+        """List kind, hash and value in normal form, each once."""
+        return {
+            (kind, hashed, self.normal(kind, text))
+            for kind, known in self.hashes.items()
+            for text, hashed in known.items()
+        }
+
+    def normal(self, kind: str, text: str) -> str:
+        """Write a value in normal form; a user_id in that of what it is."""
+        if kind == "user_id":
+            kind = contact_kind(text) or ""
+            text = _decoded(text)
+        if kind == "phone":
+            return normalize_phone(text, self.phone_region)
+        return {"email": normalize_email, "ip": normalize_ip}[kind](text)
+
+
+def contact_kind(text: str) -> str | None:
+    """Tell whether an id is an e-mail address or a number, and which."""
+    if _AN_ADDRESS.search(_decoded(text)):
+        return "email"
+    is_number = _A_NUMBER.fullmatch(text.strip())
+    if is_number and sum(map(str.isdigit, text)) in PHONE_DIGITS:
+        return "phone"
+    return None
+
+
+def _decoded(text: str) -> str:
+    return unquote(text) if "%40" in text else text
+
+
+class Pseudonymizer:
+    """Hashes the addresses and numbers of one home, making its keys on first use."""
 
     def __init__(
         self,
         home: Home,
         connection: duckdb.DuckDBPyConnection,
+        keyring: Keyring | None = None,
         phone_region: str | None = None,
     ) -> None:
-        self._path = home.secrets / "pseudonym.key"
         self._connection = connection
+        self._keyring = keyring or Keyring(home, connection)
         self._phone_region = phone_region
+        self._disclosed = Disclosed(phone_region)
         self._lock = threading.Lock()  # DuckDB calls from several threads
         self._n_redacted = 0
 
-    @cached_property
-    def _key(self) -> bytes:
-        if not os.path.lexists(self._path):
-            _refuse_a_second_key(self._connection, self._path)
-            _make_key(self._path)
-        return read_key(self._path)
+    def begin_file(self, phone_region: str | None = None) -> Disclosed:
+        """Forget what was disclosed before; give what will be from now on.
+
+        Numbers without a country's code are those of `phone_region`, or the home's.
+        """
+        self._disclosed = Disclosed(phone_region or self._phone_region)
+        self.take_n_redacted()
+        return self._disclosed
 
     def hash_email(self, text: str) -> str:
         """Hash an e-mail address."""
-        return self._hash("email", normalize_email(text))
+        return self._hash_contact("email", text)
 
-    def hash_phone(self, text: str, region: str | None = None) -> str:
-        """Hash a telephone number, which may be one of a country that is known."""
-        number = normalize_phone(text, region or self._phone_region)
-        return self._hash("phone", number)
+    def hash_phone(self, text: str) -> str:
+        """Hash a telephone number."""
+        return self._hash_contact("phone", text)
+
+    def hash_ip(self, text: str) -> str:
+        """Hash an IP address."""
+        return self._hash_contact("ip", text)
 
     def hash_user_id(self, text: str) -> str | None:
-        """Hash a user_id that looks like an address or a number; else None."""
-        address = unquote(text) if "%40" in text else text
-        if _AN_ADDRESS.search(address):
-            return self.hash_email(address)
-        is_number = _A_NUMBER.fullmatch(text.strip())
-        if is_number and sum(map(str.isdigit, text)) in PHONE_DIGITS:
-            return self.hash_phone(text)
-        return None
+        """Hash a user_id that looks like an address or a number; else None.
+
+        With a key of its own, which never rotates: it is published.
+        """
+        known = self._disclosed.hashes.setdefault("user_id", {})
+        if text in known:
+            return known[text]
+        kind = contact_kind(text)
+        if kind is None:
+            return None
+        hashed = self._hash_id(kind, text)
+        known[text] = hashed
+        contact = (kind, self._hash_contact(kind, _decoded(text)))
+        self._disclosed.user_contacts[hashed] = contact
+        return hashed
+
+    def hash_id(self, text: str) -> str:
+        """Hash another id if it looks like an address or a number."""
+        kind = contact_kind(text)
+        return self._hash_id(kind, text) if kind else text
 
     def redact_name(self, name: str) -> str:
         """Redact the name of a file or a path; different ones stay different.
@@ -84,7 +157,8 @@ class Pseudonymizer:
         redacted = redact(name)
         if redacted == name:
             return name
-        return mark_with(redacted, self._hash("name", name)[:8])
+        self._keyring.record(PSEUDONYM)
+        return mark_with(redacted, self._digest(PSEUDONYM, "name", name)[:8])
 
     def take_n_redacted(self) -> int:
         """Tell how many texts SQL has redacted since this was asked last."""
@@ -92,18 +166,30 @@ class Pseudonymizer:
             n_redacted, self._n_redacted = self._n_redacted, 0
         return n_redacted
 
+    def hash_content(self, text: str) -> str:
+        """Hash what a row says, of which some is personal."""
+        return self._digest(PSEUDONYM, "content", text)
+
+    def withhold(self, attributes: str, kept: str, kind: str) -> str:
+        """Take values out of the fields of a line that are personal by their names.
+
+        `kept` is a JSON list of paths that stay, `kind` that of the source.
+        """
+        text, names = withhold(attributes, json.loads(kept), of_persons=kind == "users")
+        self._disclosed.withheld.update(names)
+        return text
+
     @contextmanager
     def functions(self) -> Generator[None]:
-        """Offer hashing and redaction to SQL for a while.
+        """Offer the hashes, `withhold` and redaction to SQL for a while.
 
-        `hash_email(text)`, `hash_phone(text, region)` where the region may be empty,
-        `hash_user_id(text)` which gives back an id that need not be hashed as it is;
-        `redact(text)`, whose changes are counted, and `redact_copy(text)`, whose are
-        not. The key stays in Python. A wrong key is found out here, and not within a
-        query.
+        `hash_user_id` and `hash_id` give back an id that need not be hashed as it is.
+        What `redact` changes is counted, what `redact_copy` does is not. The keys stay
+        in Python. A wrong key is found out here, and not within a query.
         """
-        self._key  # noqa: B018
-        remembering = lru_cache(maxsize=2**16)
+        for name in (PSEUDONYM, CONTACT):
+            self._keyring.get(name)
+            self._keyring.record(name)
         redacting = lru_cache(maxsize=2**12)(redact)
 
         def redact_and_count(text: str) -> str:
@@ -113,16 +199,20 @@ class Pseudonymizer:
                     self._n_redacted += 1
             return redacted
 
-        functions = {
-            "hash_email": (remembering(self.hash_email), 1),
-            "hash_phone": (remembering(self.hash_phone), 2),
-            "hash_user_id": (remembering(lambda t: self.hash_user_id(t) or t), 1),
+        functions: dict[str, tuple[Callable[..., str], int]] = {
+            "hash_email": (self.hash_email, 1),
+            "hash_phone": (self.hash_phone, 1),
+            "hash_ip": (self.hash_ip, 1),
+            "hash_user_id": (lambda text: self.hash_user_id(text) or text, 1),
+            "hash_id": (self.hash_id, 1),
+            "hash_content": (self.hash_content, 1),
+            "withhold": (self.withhold, 3),
             "redact": (redact_and_count, 1),
             "redact_copy": (redacting, 1),
         }
-        for name, (function, n) in functions.items():
+        for name, (function, n_arguments) in functions.items():
             self._connection.create_function(
-                name, function, ["VARCHAR" for _ in range(n)], "VARCHAR"
+                name, function, ["VARCHAR"] * n_arguments, "VARCHAR"
             )
         try:
             yield
@@ -130,68 +220,18 @@ class Pseudonymizer:
             for name in functions:
                 self._connection.remove_function(name)
 
-    def _hash(self, kind: str, normal: str) -> str:
-        message = f"{kind}:{normal}".encode("utf-8", errors="surrogatepass")
-        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+    def _hash_contact(self, kind: str, text: str) -> str:
+        known = self._disclosed.hashes.setdefault(kind, {})
+        hashed = known.get(text)
+        if hashed is None:
+            normal = self._disclosed.normal(kind, text)
+            hashed = self._digest(CONTACT, kind, normal)
+            known[text] = hashed
+        return hashed
 
+    def _hash_id(self, kind: str, text: str) -> str:
+        normal = self._disclosed.normal(kind, _decoded(text))
+        return self._digest(PSEUDONYM, kind, normal)
 
-def read_key(path: Path) -> bytes:
-    """Read the key of a home.
-
-    Raises
-    ------
-    ConfigurationError
-        If it is no regular file, others may read it, or it is of another length.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: not readable: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode) or mode & 0o077 or path.parent.stat().st_mode & 0o077:
-            raise ConfigurationError(
-                f"{path}: others may read it; set 0600 on it and 0700 on its folder"
-            )
-        key = file.read(KEY_BYTES + 1)
-    if len(key) != KEY_BYTES:
-        raise ConfigurationError(
-            f"{path}: must hold {KEY_BYTES} bytes; restore it from your backup"
-        )
-    return key
-
-
-def _make_key(path: Path) -> None:
-    """Write a fresh key that is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(0o700)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    with os.fdopen(os.open(unfinished, flags, 0o600), "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(secrets.token_bytes(KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _refuse_a_second_key(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Stop where hashes were made with a key that is gone: a new one never matches."""
-    for kind, fields in FIELDS.items():
-        columns = [name for name in fields if name in ("email_hash", "phone_hash")]
-        if not columns:
-            continue
-        query = (
-            f"select 1 from raw.{kind} "
-            f"where coalesce({', '.join(columns)}) is not null limit 1"
-        )
-        if connection.execute(query).fetchall():
-            raise ConfigurationError(
-                f"{path}: missing, but the warehouse holds hashes made with it; "
-                "restore it from your backup"
-            )
+    def _digest(self, key: str, kind: str, normal: str) -> str:
+        return self._keyring.get(key).digest(f"{kind}:{normal}")

@@ -5,10 +5,26 @@ from enum import StrEnum
 
 import duckdb
 
+from warehouse.home import Home
+from warehouse.keys import Keyring
 from warehouse.redaction import redact
+from warehouse.vault import vault_of
 
 EXAMPLE_LENGTH = 100
 
+_FIRST_OF_EACH_REASON = """
+    select
+        source,
+        reason,
+        count(*),
+        arg_min(
+            {'file': file, 'line_number': line_number, 'raw_line': raw_line},
+            (file, line_number)
+        )
+    from ledger.quarantine left join vault.quarantine using (file_id, line_number)
+    group by source, reason
+    order by source, reason
+"""
 _ADDRESS = re.compile(r"[^\s\"',;:<>]+@[^\s\"',;:<>]+")
 _LONG_NUMBER = re.compile(r"\+?\d[\d ().-]{7,}\d")
 
@@ -77,7 +93,7 @@ class FileRefusedError(Exception):
         super().__init__(f"{reason}: {words}" if words else str(reason))
 
 
-def list_quarantine(connection: duckdb.DuckDBPyConnection) -> list[dict]:
+def list_quarantine(connection: duckdb.DuckDBPyConnection, home: Home) -> list[dict]:
     """Group the quarantine by source and reason, the first line of each as example.
 
     Returns
@@ -85,22 +101,18 @@ def list_quarantine(connection: duckdb.DuckDBPyConnection) -> list[dict]:
     list of dict
         `source`, `reason`, `n_lines`, and `file`, `line_number` and `example` of the
         first line; the example is shortened and its addresses masked.
+
+    Raises
+    ------
+    ConfigurationError
+        If a key, or the vault where the lines are, is missing or wrong.
     """
-    rows = connection.execute(
-        """
-        select
-            source,
-            reason,
-            count(*),
-            arg_min(
-                {'file': file, 'line_number': line_number, 'raw_line': raw_line},
-                (file, line_number)
-            )
-        from ledger.quarantine
-        group by source, reason
-        order by source, reason
-        """
-    ).fetchall()
+    if not connection.execute("from ledger.quarantine limit 1").fetchall():
+        return []
+    keyring = Keyring(home, connection)
+    keyring.check()
+    with vault_of(home, connection, keyring) as vault:
+        rows = vault.open().execute(_FIRST_OF_EACH_REASON).fetchall()
     return [
         {
             "source": source,

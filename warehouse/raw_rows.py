@@ -6,31 +6,30 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import duckdb
-import pandas as pd
 
 from warehouse.adapters.mapping import TimeLimits
 from warehouse.adapters.quoting import sql_text
 from warehouse.adapters.reading import BLANK
-from warehouse.adapters.values import says_nothing
 from warehouse.connection import any_order, transaction
 from warehouse.faults import fault_point
-from warehouse.quarantine import FileReason, FileRefusedError
-from warehouse.raw_tables import FIELDS, LEDGER, RAW
-from warehouse.redaction import looks_personal
-from warehouse.sources import MOMENTS, RAW_COLUMNS, Source
-from warehouse.suspects import RefusedLine
-
-NAMESPACED = (
-    "event_id",
-    "user_id",
-    "anonymous_id",
-    "session_id",
-    "product_id",
-    "order_id",
+from warehouse.private_rows import (
+    accepted_lines,
+    count_withheld,
+    insert_user_contacts,
+    keep_contacts,
+    keep_people,
+    keep_refused,
+    private_fields,
 )
+from warehouse.pseudonyms import Disclosed
+from warehouse.quarantine import FileReason, FileRefusedError
+from warehouse.raw_columns import select_rows
+from warehouse.raw_tables import LEDGER, OF_A_FILE
+from warehouse.sources import MOMENTS, Source
+from warehouse.suspects import RefusedLine
+from warehouse.vault import Vault
+
 ROWS_PER_FILE = 2**32
-_ITEM_NUMBERS = "price := item.price, quantity := item.quantity"
-_FIELDS = {column: field for field, column in RAW_COLUMNS.items()}
 
 
 @dataclass(frozen=True)
@@ -52,14 +51,15 @@ class LedgerFile:
 
 @dataclass(frozen=True)
 class LineCounts:
-    """How the lines of a file fared; the first is the sum of the other lines."""
+    """How the lines of a file fared; the first is the sum of the next four."""
 
     n_lines: int = 0
     n_accepted: int = 0
     n_duplicate: int = 0
     n_quarantined: int = 0
     n_blank: int = 0
-    n_redacted: int = 0  # texts in them that held addresses or numbers
+    n_redacted: int = 0  # texts in the accepted that held addresses or numbers
+    n_withheld: int = 0  # of the accepted: with fields that the vault alone keeps
 
 
 def store_lines(
@@ -68,6 +68,8 @@ def store_lines(
     file: LedgerFile,
     refused: list[RefusedLine],
     replaced: list[int],
+    vault: Vault,
+    disclosed: Disclosed,
     *,
     n_lines: int,
     is_ordered: bool,
@@ -79,6 +81,9 @@ def store_lines(
     The rows of the files `replaced` go in the same transaction. `confirm` is called
     before the end of it, and may raise. Rows are numbered, so that those which do not
     come `is_ordered` can be written as they come: twice as fast.
+
+    What was `disclosed` meanwhile, and whatever else is personal, goes to the vault,
+    which is committed just before the rest is.
 
     Raises
     ------
@@ -93,18 +98,32 @@ def store_lines(
         _remove_files(connection, replaced)
         n_accepted = _insert_rows(connection, source, file)
         _insert_parts(connection, source, file)
+        insert_user_contacts(connection, file.file_id, disclosed)
         fault_point("load")
         n_quarantined = n_blank = 0
         if n_accepted < n_lines:
             _set_aside(connection, source, file)
             n_quarantined = _insert_quarantine(connection, file, refused)
             n_blank = _count_blank(connection) - len(refused)  # staged as empty lines
-        n_redacted = take_n_redacted()
-        counts = LineCounts(n_lines, n_accepted, 0, n_quarantined, n_blank, n_redacted)
+        counts = LineCounts(
+            n_lines,
+            n_accepted,
+            n_quarantined=n_quarantined,
+            n_blank=n_blank,
+            n_redacted=take_n_redacted(),
+            n_withheld=count_withheld(connection, source, file.file_id, disclosed),
+        )
         if n_lines != n_accepted + n_quarantined + n_blank or n_blank < 0:
             raise FileRefusedError(FileReason.COUNTS_DISAGREE, str(asdict(counts)))
         insert_ledger(connection, file, counts, "loaded")
         confirm(counts)
+        is_private = any(map(private_fields, [source, *source.parts]))
+        if n_quarantined or disclosed.is_personal or is_private:
+            known = (file.file_id, file.source, file.sha256, file.loaded_at)
+            with vault.new_file(*known) as writer:
+                if n_quarantined:
+                    keep_refused(connection, writer, file.file_id, refused)
+                _keep_private(connection, writer, source, file.file_id, disclosed)
         fault_point("load")
     fault_point("load")
     return counts
@@ -114,6 +133,9 @@ def store_replayed(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
     file: LedgerFile,
+    vault: Vault,
+    disclosed: Disclosed,
+    *,
     take_n_redacted: Callable[[], int],
 ) -> int:
     """Move the lines of `judged` that are good now from quarantine to the raw table.
@@ -126,6 +148,7 @@ def store_replayed(
     with transaction(connection):
         n_accepted = _insert_rows(connection, source, file)
         _insert_parts(connection, source, file)
+        insert_user_contacts(connection, file.file_id, disclosed)
         _set_aside(connection, source, file)
         connection.execute(
             f"""
@@ -150,12 +173,27 @@ def store_replayed(
                 kind = ?,
                 n_accepted = n_accepted + ?,
                 n_quarantined = n_quarantined - ?,
-                n_redacted = coalesce(n_redacted, 0) + ?
+                n_redacted = coalesce(n_redacted, 0) + ?,
+                n_withheld = n_withheld + ?
             where file_id = ?
             """,
-            [source.kind, n_accepted, n_accepted, take_n_redacted(), file.file_id],
+            [
+                source.kind,
+                n_accepted,
+                n_accepted,
+                take_n_redacted(),
+                count_withheld(
+                    connection, source, file.file_id, disclosed, load_id=file.load_id
+                ),
+                file.file_id,
+            ],
         )
+        writer = vault.open()
+        with transaction(writer):
+            _keep_private(connection, writer, source, file.file_id, disclosed)
         fault_point("load")
+    fault_point("load")
+    vault.forget_replayed(file.file_id)
     return n_accepted
 
 
@@ -233,7 +271,7 @@ def insert_ledger(
 def _remove_files(connection: duckdb.DuckDBPyConnection, file_ids: list[int]) -> None:
     """Take out the rows of files, and mark them as replaced."""
     for file_id in file_ids:
-        for table in (*RAW, "ledger.quarantine"):
+        for table in OF_A_FILE:
             connection.execute(
                 f"delete from {table} where file_id = ?",
                 [file_id],
@@ -275,104 +313,44 @@ def _insert_rows(
     *,
     judged: str = "judged",
 ) -> int:
-    """Insert the good lines; tell how many."""
-    columns = list(FIELDS[source.kind])
-    selected = ", ".join(
-        f"{_pseudonymized(name, source)} as {name}"
-        for name in (*columns, "attributes", "published_attributes")
-    )
-    hashed = ", ".join(
-        _hashed_text(column)
-        for column in (*columns, "attributes")
-        if column == "attributes" or _FIELDS.get(column, column) in source.columns
-        if column != "received_at"  # when a copy came, not what it says
-    )
-    content_hash = f"md5(concat({hashed}))"
-    if "event_id" in columns:  # hashing every event costs a quarter of the load
-        no_id = f"event_id is null or {says_nothing('event_id')}"
-        content_hash = f"case when {no_id} then {content_hash} end"
-    written = ", ".join(_namespaced(name, source.namespace) for name in columns)
+    """Insert the good lines; tell how many.
+
+    Where some of what they say is for the vault alone, they are kept until it has that.
+    """
+    good = judged
+    if private_fields(source):
+        good = accepted_lines(judged)
+        connection.execute(
+            f"create or replace temp table {good} as from {judged} where reason is null"
+        )
     ((n_rows,),) = connection.execute(
         f"""
         insert into raw.{source.kind}
-        with lines as not materialized (
-            select line_number, {selected}
-            from {judged}
-            where reason is null
-        )
         select
             {file.file_id * ROWS_PER_FILE} + line_number, {file.file_id}, line_number,
-            {file.load_id}, {sql_text(source.name)}, {sql_text(source.namespace)},
-            {content_hash},
-            {written}, attributes, published_attributes
-        from lines
+            {file.load_id}, {sql_text(source.name)}, {sql_text(source.namespace)}, *
+            exclude (line_number)
+        from ({select_rows(source, good)})
         """
     ).fetchall()
     return n_rows
 
 
-def _pseudonymized(column: str, source: Source) -> str:
-    """Select a raw column of `judged`, with the functions of `pseudonyms`.
-
-    Addresses, numbers, and ids that are one, are hashed; in other texts they are
-    redacted.
-    """
-    if column == "attributes":
-        return _redacted("attributes::varchar")
-    if column == "published_attributes":
-        return _redacted("published_attributes::varchar", "redact_copy")
-    field = _FIELDS.get(column, column)
-    if field not in source.columns:
-        return "null" if column.endswith("_hash") else field
-    if field == "email":
-        return "case when email is not null then hash_email(email) end"
-    if field == "phone":
-        region = sql_text(source.phone_region or "")
-        return f"case when phone is not null then hash_phone(phone, {region}) end"
-    if field == "items":
-        product = f"product_id := {_hashed_id('item.product_id')}"
-        texts = ", ".join(
-            f"{name} := {_redacted(f'item.{name}')}"
-            for name in ("product_name", "category")
-        )
-        packed = f"struct_pack({product}, {texts}, {_ITEM_NUMBERS})"
-        return f"list_transform(items, lambda item: {packed})"
-    if field.endswith("_id"):
-        return _hashed_id(field)
-    return _redacted(field) if FIELDS[source.kind][column] == "VARCHAR" else field
-
-
-def _hashed_id(text: str) -> str:
-    """Hash an id if it is an address or a number."""
-    signs = " or ".join(f"contains({text}, '{sign}')" for sign in ("@", "+", "%40"))
-    return f"case when {signs} then hash_user_id({text}) else {text} end"
-
-
-def _redacted(text: str, function: str = "redact") -> str:
-    """Put marks in place of addresses and numbers; few texts are looked at closely."""
-    return f"case when {looks_personal(text)} then {function}({text}) else {text} end"
-
-
-def _hashed_text(column: str) -> str:
-    """Write a column for the hash of its row; what is null or not there adds nothing.
-
-    Not the namespace, source or file: the same event hashes the same everywhere.
-    """
-    text = f"to_json({column})" if column == "items" else column
-    return f"chr(31) || '{column}=' || {text}::varchar"
-
-
-def _namespaced(column: str, namespace: str) -> str:
-    """Select a column, an id with the namespace before it."""
-    prefix = sql_text(f"{namespace}:")
-    if namespace and column in NAMESPACED:
-        return f"{prefix} || {column}"
-    if namespace and column == "items":
-        kept = "product_name, category, price, quantity"
-        rest = ", ".join(f"{name} := item.{name}" for name in kept.split(", "))
-        product = f"product_id := {prefix} || item.product_id"
-        return f"list_transform(items, lambda item: struct_pack({product}, {rest}))"
-    return column
+def _keep_private(
+    connection: duckdb.DuckDBPyConnection,
+    writer: duckdb.DuckDBPyConnection,
+    source: Source,
+    file_id: int,
+    disclosed: Disclosed,
+) -> None:
+    """Put what the accepted lines say in clear into the vault."""
+    keep_contacts(writer, file_id, disclosed)
+    keep_people(connection, writer, source, file_id, disclosed)
+    for number, part in enumerate(source.parts, start=1):
+        if private_fields(part):
+            keep_people(
+                connection, writer, part, file_id, disclosed, judged=f"judged_{number}"
+            )
 
 
 def _set_aside(
@@ -399,32 +377,19 @@ def _count_blank(connection: duckdb.DuckDBPyConnection) -> int:
 def _insert_quarantine(
     connection: duckdb.DuckDBPyConnection, file: LedgerFile, refused: list[RefusedLine]
 ) -> int:
-    """Insert the bad lines with their bytes; tell how many."""
+    """Insert the bad lines, without their bytes; tell how many."""
     ((n_rows,),) = connection.execute(
         """
         insert into ledger.quarantine
-        select ?, ?, ?, line_number, reason, encode(raw_line)
-        from lines_set_aside where reason <> ?
+        select ?, ?, ?, line_number, reason from lines_set_aside where reason <> ?
+        union all
+        select ?, ?, ?, unnest(?), unnest(?)
         """,
-        [file.file_id, file.source, file.file, BLANK],
+        [
+            *(file.file_id, file.source, file.file, BLANK),
+            *(file.file_id, file.source, file.file),
+            [line.line_number for line in refused],
+            [str(line.reason) for line in refused],
+        ],
     ).fetchall()
-    if refused:
-        frame = pd.DataFrame(
-            {
-                "line_number": [r.line_number for r in refused],
-                "reason": [str(r.reason) for r in refused],
-                "raw_line": pd.Series(
-                    [line.raw_line for line in refused], dtype=object
-                ),
-            }
-        )
-        connection.register("refused_frame", frame)
-        connection.execute(
-            """
-            insert into ledger.quarantine
-            select ?, ?, ?, line_number, reason, raw_line from refused_frame
-            """,
-            [file.file_id, file.source, file.file],
-        )
-        connection.unregister("refused_frame")
-    return n_rows + len(refused)
+    return n_rows

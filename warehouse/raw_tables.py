@@ -7,6 +7,10 @@ snapshot remembers, copied in before a build) and `ml` (what the clustering says
 
 import duckdb
 
+from warehouse.errors import ConfigurationError
+
+WITHHELD = "[withheld]"  # stands where the vault has a value
+
 _LINEAGE = {
     "row_key": "BIGINT NOT NULL",  # file_id * 2^32 + line_number; never published
     "file_id": "INTEGER NOT NULL",
@@ -45,7 +49,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "utm_campaign": "VARCHAR",
         "user_agent": "VARCHAR",
         "device_type": "VARCHAR",
-        "ip": "VARCHAR",
+        "ip_hash": "VARCHAR",
         "country": "VARCHAR",
         "product_id": "VARCHAR",
         "product_name": "VARCHAR",
@@ -79,13 +83,11 @@ FIELDS: dict[str, dict[str, str]] = {
         "anonymous_id": "VARCHAR",
         "email_hash": "VARCHAR",
         "phone_hash": "VARCHAR",
-        "name": "VARCHAR",
-        "first_name": "VARCHAR",
-        "last_name": "VARCHAR",
         "gender": "VARCHAR",
         "city": "VARCHAR",
         "country": "VARCHAR",
-        "birth_date": "DATE",
+        "birth_year": "SMALLINT",
+        "email_domain_class": "VARCHAR",  # see `email_domains`
         "signed_up_at": "TIMESTAMP",
     },
     "consents": {
@@ -108,14 +110,36 @@ FIELDS: dict[str, dict[str, str]] = {
     },
 }
 
+# Fields of a dump that the vault alone keeps.
+PRIVATE: dict[str, dict[str, str]] = {
+    "users": {
+        "name": "VARCHAR",
+        "first_name": "VARCHAR",
+        "last_name": "VARCHAR",
+        "birth_date": "DATE",
+    },
+}
+DERIVED = ("birth_year", "email_domain_class")  # of fields that stay in the vault
+
 _ATTRIBUTES = {
-    "attributes": "JSON",  # every unmapped field; null where there is none
+    "attributes": "JSON",  # every unmapped field; null where there is none; what is
+    # personal by its name says WITHHELD
     "published_attributes": "JSON",  # those of them that `publish_attributes` names
 }
 
 RAW = {
     f"raw.{kind}": {**_LINEAGE, **fields, **_ATTRIBUTES}
     for kind, fields in FIELDS.items()
+}
+
+# Whose address a hashed user_id is: the two are hashed with different keys.
+USER_CONTACTS = {
+    "raw.user_contacts": {
+        "file_id": "INTEGER NOT NULL",
+        "user_id": "VARCHAR NOT NULL",  # without its namespace
+        "contact_type": "VARCHAR NOT NULL",  # email, phone
+        "contact_hash": "VARCHAR NOT NULL",
+    },
 }
 
 LEDGER = {
@@ -137,6 +161,7 @@ LEDGER = {
         "n_quarantined": "BIGINT NOT NULL",
         "n_blank": "BIGINT NOT NULL",
         "n_redacted": "BIGINT",  # texts; null for what an earlier version loaded
+        "n_withheld": "BIGINT NOT NULL",  # accepted lines with WITHHELD in attributes
         "loaded_at": "TIMESTAMP NOT NULL",
     },
     "ledger.quarantine": {
@@ -145,7 +170,6 @@ LEDGER = {
         "file": "VARCHAR NOT NULL",
         "line_number": "BIGINT NOT NULL",
         "reason": "VARCHAR NOT NULL",
-        "raw_line": "BLOB",
     },
     "ledger.sources": {
         "source": "VARCHAR NOT NULL",
@@ -155,6 +179,10 @@ LEDGER = {
         "source": "VARCHAR NOT NULL",
         "name": "VARCHAR NOT NULL",
         "file_id": "INTEGER NOT NULL",  # where it was seen first
+    },
+    "ledger.keys": {  # those that the rows were made with
+        "name": "VARCHAR NOT NULL",
+        "fingerprint": "VARCHAR NOT NULL",
     },
     "ledger.runs": {
         "run_id": "VARCHAR NOT NULL",
@@ -234,11 +262,30 @@ ML = {
     },
 }
 
-TABLES = {**RAW, **LEDGER, **PREVIOUS, **ML}
+TABLES = {**RAW, **USER_CONTACTS, **LEDGER, **PREVIOUS, **ML}
+
+OF_A_FILE = (*RAW, *USER_CONTACTS, "ledger.quarantine")
+
+# What versions without a vault kept in clear, or hashed with another key.
+_BEFORE_THE_VAULT = {
+    "raw.events": ["ip", "email_hash", "phone_hash"],
+    "raw.order_lines": ["email_hash", "phone_hash"],
+    "raw.users": [*PRIVATE["users"], "email_hash", "phone_hash"],
+    "raw.consents": ["email_hash"],
+    "raw.surveys": ["email_hash"],
+    "ledger.quarantine": ["raw_line"],
+}
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make every private table, and column of it, that is not there yet."""
+    """Make every private table, and column of it, that is not there yet.
+
+    Raises
+    ------
+    ConfigurationError
+        If an earlier version has left names, addresses or lines in clear.
+    """
+    _drop_what_was_in_clear(connection)
     for table, columns in TABLES.items():
         schema = table.split(".")[0]
         listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
@@ -263,3 +310,28 @@ def _add_to_older_tables(connection: duckdb.DuckDBPyConnection) -> None:
                 connection.execute(
                     f"alter table {table} alter column {name} drop not null"
                 )
+
+
+def _drop_what_was_in_clear(connection: duckdb.DuckDBPyConnection) -> None:
+    """Take out columns that there were before the vault; refuse if they hold anything.
+
+    What is dropped stays in the free blocks of the file, so that would not do.
+    """
+    found = connection.execute(
+        "select table_schema || '.' || table_name, column_name "
+        "from information_schema.columns where table_catalog = current_database()"
+    ).fetchall()
+    if "ledger.keys" in {table for table, _ in found}:
+        return
+    for table, column in found:
+        if column not in _BEFORE_THE_VAULT.get(table, []):
+            continue
+        query = f"select 1 from {table} where {column} is not null limit 1"
+        if connection.execute(query).fetchall():
+            raise ConfigurationError(
+                "the private warehouse is of an earlier version, which kept names, "
+                "addresses and refused lines in clear; remove warehouse/work.duckdb "
+                "from the home: the next load reads the inbox again, and history stays"
+            )
+        if column not in TABLES[table]:
+            connection.execute(f"alter table {table} drop column {column}")

@@ -1,6 +1,5 @@
 """Quarantine, loaded again once what was wrong is mended."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,10 +11,12 @@ from warehouse.connection import drop_temporary, rows_by_name
 from warehouse.errors import ConfigurationError
 from warehouse.home import Home
 from warehouse.inbox import find_sources
+from warehouse.keys import Keyring
 from warehouse.pseudonyms import Pseudonymizer
 from warehouse.quarantine import UNREADABLE, FileRefusedError
 from warehouse.raw_rows import LedgerFile, store_replayed, time_limits
 from warehouse.sources import Source
+from warehouse.vault import Vault, vault_of
 
 
 @dataclass
@@ -68,15 +69,17 @@ def replay_quarantine(
     Raises
     ------
     ConfigurationError
-        If a source.yml is wrong, or `only` is no source.
+        If a source.yml or a key is wrong, or `only` is no source.
     """
     summary = ReplaySummary()
     sources = {source.name: source for source, _ in find_sources(home.inbox)}
     if only is not None and only not in sources:
         known = ", ".join(sources) or "none"
         raise ConfigurationError(f"{only!a} is no source of the inbox; known: {known}")
-    pseudonymizer = Pseudonymizer(home, connection, home.settings.phone_region)
-    with pseudonymizer.functions():
+    keyring = Keyring(home, connection)
+    keyring.check()
+    pseudonymizer = Pseudonymizer(home, connection, keyring, home.settings.phone_region)
+    with pseudonymizer.functions(), vault_of(home, connection, keyring) as vault:
         for row in _quarantined_files(connection, only):
             summary.n_unreadable += row.pop("n_unreadable")
             if not (n_lines := row.pop("n_readable")):
@@ -98,9 +101,8 @@ def replay_quarantine(
                     f"{where}: was loaded as {file.kind}; deliver it again"
                 )
             else:
-                _replay_file(
-                    connection, source, file, summary, pseudonymizer.take_n_redacted
-                )
+                vault.open()
+                _replay_file(connection, source, file, pseudonymizer, vault, summary)
     return summary
 
 
@@ -131,16 +133,25 @@ def _replay_file(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
     file: LedgerFile,
+    pseudonymizer: Pseudonymizer,
+    vault: Vault,
     summary: ReplaySummary,
-    take_n_redacted: Callable[[], int],
 ) -> None:
+    disclosed = pseudonymizer.begin_file(source.phone_region)
     try:
         reading = stage_again(
             connection, source, file.file_id, file.format, file.header
         )
         limits = time_limits(connection, source, file.file_id, file.loaded_at)
         judge_staged(connection, source, reading, limits)
-        summary.n_accepted += store_replayed(connection, source, file, take_n_redacted)
+        summary.n_accepted += store_replayed(
+            connection,
+            source,
+            file,
+            vault,
+            disclosed,
+            take_n_redacted=pseudonymizer.take_n_redacted,
+        )
     except FileRefusedError as refusal:
         summary.warnings.append(f"{source.name}/{file.file}: {refusal}")
     finally:

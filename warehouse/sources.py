@@ -25,7 +25,7 @@ from warehouse.column_rules import ColumnRule, Names, check_rule
 from warehouse.contacts import check_region
 from warehouse.errors import ConfigurationError
 from warehouse.home import parse_config, read_yaml
-from warehouse.raw_tables import FIELDS
+from warehouse.raw_tables import DERIVED, FIELDS, PRIVATE
 
 CONFIG_FILE = "source.yml"
 MAPS = Path(__file__).parent / "adapters" / "maps"
@@ -45,7 +45,12 @@ Adapter = Literal[
 ]
 
 # Our field -> its raw column, where the two differ.
-RAW_COLUMNS = {"email": "email_hash", "phone": "phone_hash", "source": "consent_source"}
+RAW_COLUMNS = {
+    "email": "email_hash",
+    "phone": "phone_hash",
+    "ip": "ip_hash",
+    "source": "consent_source",
+}
 _FIELD_NAMES = {column: field for field, column in RAW_COLUMNS.items()}
 
 # What tells who somebody is: of these every alternative is taken out of a line.
@@ -71,8 +76,13 @@ REQUIRED: dict[str, list[tuple[str, ...]]] = {
 
 
 def field_types(kind: str) -> dict[str, str]:
-    """List our fields of `kind`, in the raw table's order, with their SQL types."""
-    return {_FIELD_NAMES.get(name, name): type_ for name, type_ in FIELDS[kind].items()}
+    """List our fields of `kind` with their SQL types, those of the vault last."""
+    fields = {
+        _FIELD_NAMES.get(name, name): type_
+        for name, type_ in FIELDS[kind].items()
+        if name not in DERIVED
+    }
+    return fields | PRIVATE.get(kind, {})
 
 
 def _period(text: Any) -> Any:

@@ -1,10 +1,8 @@
 """Inboxes to put dumps into, load them and look at what came of it."""
 
-import hashlib
-import hmac
 import itertools
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -13,8 +11,10 @@ import pytest
 
 from warehouse.connection import open_work
 from warehouse.home import Home
+from warehouse.keys import Keyring
 from warehouse.load import LoadSummary, load_inbox
 from warehouse.raw_tables import create_tables
+from warehouse.vault import vault_of
 
 EVENTS = {
     "adapter": "generic",
@@ -26,6 +26,9 @@ ORDER_LINES = {
     "kind": "order_lines",
     "columns": {"order_id": "order", "ordered_at": "at", "product_id": "sku"},
 }
+
+
+PEOPLE = ("name", "first_name", "last_name", "birth_date")
 
 
 class Inbox:
@@ -68,35 +71,65 @@ class Inbox:
         with duckdb.connect(str(self.home.work_database)) as connection:
             return connection.execute(sql).fetchall()
 
+    def query_vault(self, sql: str) -> list[tuple]:
+        """Ask the vault; its tables are in `vault`."""
+        with open_work(self.home) as connection:
+            keyring = Keyring(self.home, connection)
+            with vault_of(self.home, connection, keyring) as vault:
+                return vault.open().execute(sql).fetchall()
+
+    def raw_lines(self) -> list[bytes]:
+        """List the bytes of the lines in quarantine."""
+        rows = self.query_vault(
+            "select raw_line from vault.quarantine order by file_id, line_number"
+        )
+        return [raw_line for (raw_line,) in rows]
+
     def column(self, name: str, kind: str = "events") -> list:
         """Load, and list a column of the rows in the order of the file."""
         self.load()
         rows = self.query(f"select {name} from raw.{kind} order by row_key")
         return [value for (value,) in rows]
 
-    def rows(self, kind: str = "events", contacts: Collection[str] = ()) -> list[dict]:
+    def rows(self, kind: str = "events") -> list[dict]:
         """List what the rows say in the order of the files: no lineage, no nulls.
 
-        The hash of one of `contacts`, such as `email:a@example.org`, stands as that.
+        What the vault alone has stands where it came from: for a hash the kind and the
+        value, such as `email:a@example.org`, and the names of a person as fields.
         """
         lineage = "row_key, file_id, load_id, line_number, source, namespace"
+        derived = "content_hash, birth_year, email_domain_class"
         with duckdb.connect(str(self.home.work_database)) as connection:
-            found = connection.execute(
-                f"select * exclude ({lineage}, content_hash) "
-                f"from raw.{kind} order by row_key"
-            )
+            found = connection.execute(f"from raw.{kind} order by row_key")
             names = [column[0] for column in found.description]
             rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-        key = (self.home.secrets / "pseudonym.key").read_bytes()
-        contact_of = {
-            hmac.new(key, one.encode(), hashlib.sha256).hexdigest(): one
-            for one in contacts
-        }
+        people, contacts = {}, {}
+        if self.home.vault.exists():
+            people = {
+                (key, of): values
+                for key, of, *values in self.query_vault(
+                    f"select row_key, kind, {', '.join(PEOPLE)} from vault.people"
+                )
+            }
+            contacts = {
+                hashed: f"{'email' if '@' in value else kind}:{value}".replace(
+                    "user_id:", "phone:"
+                )
+                for kind, hashed, value in self.query_vault(
+                    "select kind, hash, value from vault.contacts"
+                )
+            }
         for row in rows:
+            values = people.get((row["row_key"], kind), [])
+            row |= dict(zip(PEOPLE, values, strict=False))
             if row["attributes"]:
                 row["attributes"] = json.loads(row["attributes"])
-            for name in ("user_id", "email_hash", "phone_hash"):
-                row[name] = contact_of.get(row.get(name), row.get(name))
+            for name in ("user_id", "email_hash", "phone_hash", "ip_hash"):
+                row[name] = contacts.get(row.get(name), row.get(name))
+            if row["ip_hash"]:
+                row["ip"] = row.pop("ip_hash").removeprefix("ip:")
+            for name in (lineage + ", " + derived).split(", "):
+                row.pop(name, None)
         return [
             {name: value for name, value in row.items() if value is not None}
             for row in rows

@@ -12,7 +12,6 @@ import yaml
 EXPORT = Path(__file__).parent / "adapters" / "posthog" / "events.jsonl"
 PAGE = Path(__file__).parents[2] / "docs" / "adapters" / "posthog.md"
 ANN, ANNS_PHONE = "email:ann@example.org", "phone:+49301234567"
-CONTACTS = [ANN, ANNS_PHONE]
 
 EVENTS = [
     {
@@ -144,8 +143,8 @@ def without_attributes(rows: list[dict]) -> list[dict]:
 def test_an_export_becomes_events_and_users(posthog):
     posthog.load()
 
-    assert without_attributes(posthog.rows("events", CONTACTS)) == EVENTS
-    assert without_attributes(posthog.rows("users", CONTACTS)) == [USER]
+    assert without_attributes(posthog.rows("events")) == EVENTS
+    assert without_attributes(posthog.rows("users")) == [USER]
     assert posthog.reasons() == [(6, "missing:user_id")]
 
 
@@ -174,7 +173,7 @@ def test_users_may_be_known_by_their_distinct_id(posthog):
 
     posthog.load()
 
-    users = [row.get("user_id") for row in posthog.rows("events", CONTACTS)]
+    users = [row.get("user_id") for row in posthog.rows("events")]
     assert users == [None, ANN, ANN, "user-17", "anon-2"]
-    (user,) = posthog.rows("users", CONTACTS)
+    (user,) = posthog.rows("users")
     assert (user["user_id"], user["anonymous_id"]) == (ANN, "anon-1")

@@ -9,7 +9,6 @@ import pytest
 DUMPS = Path(__file__).parent / "adapters" / "segment"
 ANN, BOB = "email:ann@example.org", "email:bob@example.org"
 ANNS_PHONE, BOBS_PHONE = "phone:+49301234567", "phone:+49307654321"
-CONTACTS = [ANN, BOB, ANNS_PHONE, BOBS_PHONE]
 
 EVENTS = [
     {
@@ -217,8 +216,8 @@ def test_messages_become_events_and_users(
 
     segment.load()
 
-    assert without_attributes(segment.rows("events", CONTACTS)) == events
-    assert without_attributes(segment.rows("users", CONTACTS)) == users
+    assert without_attributes(segment.rows("events")) == events
+    assert without_attributes(segment.rows("users")) == users
 
 
 def test_a_message_of_nobody_is_refused(segment):
@@ -242,7 +241,7 @@ def test_what_is_not_mapped_stays_with_the_event(segment):
             "gender": "female",
             "createdAt": "2025-12-01T08:00:00.000Z",
             "plan": "pro",
-            "address": {"city": "Bonn", "country": "DE", "postalCode": "53111"},
+            "address": "[withheld]",
         },
         "type": "identify",
     }
@@ -258,7 +257,7 @@ def test_another_map_of_one_field_leaves_the_others(segment):
 
     segment.load()
 
-    rows = segment.rows("events", ["email:friend@example.org"])
+    rows = segment.rows("events")
     assert rows[9]["email_hash"] == "email:friend@example.org"
     assert "email_hash" not in rows[2]
     assert rows[9]["user_id"] == "u-17"

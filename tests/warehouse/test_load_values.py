@@ -298,7 +298,10 @@ def test_a_birth_date_and_a_decision_are_read(make_inbox):
     columns = {"user_id": "u", "birth_date": "b"}
     users = make_inbox({"adapter": "generic", "kind": "users", "columns": columns})
     users.put("a.csv", "u,b\n1,1971-06-24\n2,\n3,24.6.1971\n")
-    assert users.column("birth_date", "users") == [date(1971, 6, 24), None]
+    assert users.column("birth_year", "users") == [1971, None]
+    assert users.query_vault("select birth_date from vault.people") == [
+        (date(1971, 6, 24),)
+    ]
     assert users.reasons() == [(4, "bad_value:birth_date")]
 
     columns = {"user_id": "u", "purpose": "p", "decision": "d", "decided_at": "t"}

@@ -128,7 +128,9 @@ def test_a_line_is_judged_as_it_was_sent(inbox, line: str, reason: str):
     inbox.load()
 
     assert inbox.reasons() == [(2, reason)]
-    assert inbox.query("select decode(raw_line) from ledger.quarantine") == [(line,)]
+    assert inbox.query_vault("select decode(raw_line) from vault.quarantine") == [
+        (line,)
+    ]
     assert len(inbox.rows()) == 2
 
 

@@ -46,6 +46,8 @@ def stage_again(
 ) -> Reading:
     """Put the lines of a file that are in quarantine into `lines_staged`.
 
+    The vault, where their bytes are, is attached.
+
     Rows of Parquet are JSON there. Left out are lines that no map can make readable.
 
     Raises
@@ -57,7 +59,8 @@ def stage_again(
     connection.execute(
         f"""
         create or replace temp table lines_read as
-        select line_number, decode(raw_line) as line from ledger.quarantine
+        select line_number, decode(raw_line) as line
+        from ledger.quarantine inner join vault.quarantine using (file_id, line_number)
         where file_id = {file_id} and reason not in ({unreadable});
         create or replace temp view lines_staged as from lines_read
         """

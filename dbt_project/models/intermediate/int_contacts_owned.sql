@@ -18,6 +18,12 @@ profiles as (
 
 ),
 
+user_contacts as (
+
+    select * from {{ ref('stg_user_contacts') }}
+
+),
+
 rows_with_contact as (
 
     select
@@ -87,7 +93,7 @@ contacts as (
 
 ),
 
--- Where an address served as the user_id, its hash stands in the id's place, behind the
+-- Where an address served as the user_id, a hash stands in the id's place, behind the
 -- namespace if there is one: such a user carries the address without further word.
 users_hashed as (
 
@@ -129,9 +135,14 @@ contacts_united as (
 
     from contacts
 
+    inner join user_contacts
+        on
+            contacts.contact_type = user_contacts.contact_type
+            and contacts.contact_hash = user_contacts.contact_hash
+
     inner join users_hashed
         on
-            contacts.contact_hash
+            user_contacts.hashed_user_id
             = substr(users_hashed.user_id, length(users_hashed.user_id) - 63)
 
 ),

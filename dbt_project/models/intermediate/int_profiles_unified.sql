@@ -30,6 +30,8 @@ persons_found as (
             profiles.anonymous_id
         ) as user_id,
         profiles.country,
+        profiles.age_band,
+        profiles.email_domain_class,
         profiles.published_attributes,
         profiles.content_hash,
         coalesce(profiles.user_id, devices.user_id, contacts_owned.user_id) is not null
@@ -70,6 +72,8 @@ latest_listed as (
     select
         user_id,
         country,
+        age_band,
+        email_domain_class,
         published_attributes,
         is_identified,
         first_signed_up_at as signed_up_at

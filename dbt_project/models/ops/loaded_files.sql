@@ -28,6 +28,7 @@ renamed as (
         n_quarantined,
         n_blank,
         n_redacted,
+        coalesce(n_withheld, 0) as n_withheld,
 
         -- timestamps
         loaded_at

@@ -63,7 +63,7 @@ normalized as (
         {{ record_of(
             ["user_id", "anonymous_id", "session_id", "email_hash", "phone_hash",
              "event_name", "page_url", "page_title", "referrer", "utm_source",
-             "utm_medium", "utm_campaign", "user_agent", "device_type", "ip", "country",
+             "utm_medium", "utm_campaign", "user_agent", "device_type", "ip_hash", "country",
              "product_id", "product_name", "category", "order_id", "currency", "price",
              "quantity", "revenue", "items", "occurred_at", "attributes"]
         ) }} as sent_record,

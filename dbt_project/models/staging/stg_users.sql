@@ -21,6 +21,8 @@ normalized as (
 
         -- strings
         {{ cleaned_country('country') }} as country,
+        {{ age_band('birth_year') }} as age_band,
+        email_domain_class,
         cast(published_attributes as string) as published_attributes,
 
         -- timestamps

@@ -84,6 +84,8 @@ listed as (
         -- strings
         persons.country,
         persons.device_type,
+        profiles.age_band,
+        profiles.email_domain_class,
         coalesce(profiles.published_attributes, '{}') as attributes,
 
         -- numerics
