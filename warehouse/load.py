@@ -53,6 +53,7 @@ _log = logging.getLogger(__name__)
 SHARE_SCANNED, SHARE_STAGED = 0.1, 0.2  # of the time that a file takes, until then
 SECONDS_AT_LEAST, BYTES_A_SECOND = 300, 500_000  # no file may take longer
 UNVERIFIED = "integrity unverified: neither it nor a manifest has its checksum"
+NEVER_SPILLS = 1 << 22  # bytes; 250 times that, and no more, is held in memory
 MANY_LINES = 1000  # of fewer, a share of bad ones says little
 DEFAULT_QUARANTINED_SHARE = 0.5
 
@@ -305,7 +306,8 @@ def _load_lines(
     missing: list[str] = []
     told: list[str] = []
     disclosed = load.pseudonymizer.begin_file(source.phone_region)
-    load.vault.encrypt_spill()
+    if dump.n_bytes > NEVER_SPILLS:
+        load.vault.encrypt_spill()
 
     def confirm(counts: LineCounts) -> None:
         if not is_as_it_was(dump.path, arrival.state):

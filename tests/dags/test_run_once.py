@@ -42,6 +42,18 @@ def test_a_dump_is_published_once_and_a_second_run_changes_nothing(
         ((as_of,),) = published.execute("select as_of from ops.runs").fetchall()
     assert f"{as_of}" == "2026-03-06 00:00:00"  # the midnight after the last event
 
+    # The keys are in no log, database or artifact, of Airflow's neither.
+    keys = [path.read_bytes() for path in (home / "secrets").glob("*.key")]
+    forms = [form for key in keys for form in (key, key.hex().encode())]
+    written = [path for path in home.rglob("*") if path.is_file()]
+    assert keys
+    assert any(path.parent.name == "airflow" for path in written)
+    assert {
+        path.parent.name
+        for path in written
+        if any(form in path.read_bytes() for form in forms)
+    } == {"secrets"}
+
     assert second.returncode == 0, second.stderr
     assert "nothing new" in second.stderr
     assert "build " not in second.stderr

@@ -1,8 +1,10 @@
 """What is planted in the sample is found, and what is published is as promised."""
 
+import base64
 import csv
 import json
 import re
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -10,7 +12,7 @@ from running import query, truth
 from sklearn.metrics import adjusted_rand_score
 
 from warehouse import snapshots
-from warehouse.connection import open_snapshot
+from warehouse.connection import open_snapshot, open_work
 from warehouse.home import Home
 
 CONTRACT_TABLES = {
@@ -112,25 +114,72 @@ def test_no_published_number_is_infinite_or_not_a_number(sample: Home):
     assert faults == []
 
 
-def test_no_address_or_number_is_in_what_is_published_or_logged(sample: Home):
+def written_files(home: Home) -> list[Path]:
+    """List what Tessera wrote, but for its keys; what it was given is not among it."""
+    given = (home.inbox, home.secrets, home.root / "truth")
+    return [
+        path
+        for path in home.root.rglob("*")
+        if path.is_file() and not path.is_symlink()
+        if not any(path.is_relative_to(folder) for folder in given)
+    ]
+
+
+def test_nobody_who_is_named_in_a_dump_is_named_in_what_is_written(sample: Home):
     canaries = set()
     with (sample.inbox / "crm" / "users.csv").open() as dump:
         for row in csv.DictReader(dump):
-            values = (row["email"] or "", row["phone"] or "")
-            canaries |= {v.strip().lower().encode() for v in values if len(v) > 8}
-    assert len(canaries) > 1000
-    some = sorted(canaries)[::20]
-    places = [sample.published, sample.dbt]
-    leaks = [
+            named = ("email", "phone", "first_name", "last_name")
+            canaries |= {(row[name] or "").strip().lower() for name in named}
+    some = sorted(one for one in canaries if len(one) > 6)[::20]
+    assert len(some) > 100
+
+    files = {path: path.read_bytes().lower() for path in written_files(sample)}
+    assert sample.work_database in files
+    assert sample.vault in files
+    assert [
         (path.name, canary)
-        for place in places
-        for path in place.rglob("*")
-        if path.is_file() and not path.is_symlink()
-        for content in [path.read_bytes().lower()]
+        for path, content in files.items()
         for canary in some
-        if canary in content
+        if canary.encode() in content
+    ] == []
+
+    any_of_them = "|".join(map(re.escape, some))
+    with open_work(sample) as connection:  # its texts are packed: bytes do not tell
+        tables = connection.execute(
+            "select table_schema || '.' || table_name from information_schema.tables "
+            "where table_type = 'BASE TABLE'"
+        ).fetchall()
+        found = [
+            (table, row)
+            for (table,) in tables
+            for row in connection.execute(
+                f"select t from {table} as t "
+                "where regexp_matches(lower(t::varchar), ?) limit 1",
+                [any_of_them],
+            ).fetchall()
+        ]
+    assert len(tables) > 30
+    assert found == []
+
+
+def test_the_keys_are_nowhere_but_in_their_folder(sample: Home):
+    keys = [path.read_bytes() for path in sample.secrets.glob("*.key")]
+    assert len(keys) == 3
+    forms = [
+        form(key)
+        for key in keys
+        for form in (bytes, lambda k: k.hex().encode(), base64.b64encode)
     ]
-    assert leaks == []
+
+    found = [
+        path.name
+        for path in written_files(sample)
+        for content in [path.read_bytes()]
+        if any(form in content for form in forms)
+    ]
+
+    assert found == []
 
 
 def test_the_docs_page_has_an_overview_and_asks_no_network(sample: Home):
