@@ -32,7 +32,7 @@ _WHOLE = {"mail"}
 _OF_A_PERSON = {"name"}  # in a customer list; elsewhere a product has a name, too
 # Whatever `_PERSONAL` finds has one of these in it, or is spelled with an escape.
 _STEMS = (
-    "name|mail|fon|phone|cell|mobile|fax|msisdn|stra|street|addr|anschrift|house|haus"
+    "name|mail|fon|phone|cell|mobile|fax|msisdn|stra|street|add?r|anschrift|house|haus"
     "|zip|post|plz|birth|dob|born|geburt|forwarded|ssn|social|passport|tax|national"
     r"|personal|iban|number|[^a-z]ip|\\u00"
 )
@@ -44,6 +44,7 @@ _TOKEN = re.compile(
     | (?P<open>[\[{]) | (?P<close>[\]}]) | [^\s,:\[\]{}"]+""",
     re.VERBOSE,
 )
+_MAYBE_JSON = ('"{', '"[')
 _SAYS_NOTHING = {"null", "true", "false", '""'}
 
 
@@ -88,7 +89,7 @@ def withhold(text: str, kept: list[str], *, of_persons: bool) -> tuple[str, list
     ...          of_persons=False)
     ('{"plan":"pro","traits":{"e-mail":"[withheld]"}}', ['e-mail'])
     """
-    exempt = [split_path(path) for path in kept]
+    exempt = [parts for path in kept for parts in (split_path(path), [path])]
     pieces: list[str] = []
     names: list[str] = []
     copied_to = 0
@@ -102,9 +103,9 @@ def withhold(text: str, kept: list[str], *, of_persons: bool) -> tuple[str, list
             return False
         return is_personal_name(name) or (of_persons and _words(name) in _OF_A_PERSON)
 
-    def replace(start: int, end: int) -> None:
+    def replace(start: int, end: int, value: str) -> None:
         nonlocal copied_to
-        pieces.extend([text[copied_to:start], json.dumps(WITHHELD)])
+        pieces.extend([text[copied_to:start], json.dumps(value)])
         copied_to = end
 
     for token in _TOKEN.finditer(text):
@@ -114,7 +115,7 @@ def withhold(text: str, kept: list[str], *, of_persons: bool) -> tuple[str, list
         if token["close"]:
             levels.pop()
             if begin is not None and len(levels) == depth:
-                replace(begin, token.end())
+                replace(begin, token.end(), WITHHELD)
                 begin = None
         else:
             is_said = token[0] not in _SAYS_NOTHING
@@ -123,11 +124,26 @@ def withhold(text: str, kept: list[str], *, of_persons: bool) -> tuple[str, list
                 if token["open"]:
                     begin, depth = token.start(), len(levels)
                 else:
-                    replace(token.start(), token.end())
+                    replace(token.start(), token.end(), WITHHELD)
+            elif begin is None and token[0][:2] in _MAYBE_JSON:
+                inner, inner_names = _withhold_inside(token[0], of_persons=of_persons)
+                if inner_names:
+                    names += inner_names
+                    replace(token.start(), token.end(), inner)
             if token["open"]:
                 levels.append(name or "")
         name = None
     return "".join([*pieces, text[copied_to:]]), names
+
+
+def _withhold_inside(token: str, *, of_persons: bool) -> tuple[str, list[str]]:
+    """Replace the values of personal fields in a text that holds JSON itself."""
+    inner = json.loads(token)
+    try:
+        json.loads(inner)
+    except (ValueError, RecursionError):
+        return inner, []
+    return withhold(inner, [], of_persons=of_persons)
 
 
 def may_be_personal(attributes: str) -> str:

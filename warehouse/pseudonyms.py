@@ -8,6 +8,7 @@ import ipaddress
 import json
 import re
 import threading
+import unicodedata
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,7 +87,8 @@ def contact_kind(text: str) -> str | None:
 
 
 def _decoded(text: str) -> str:
-    return unquote(text) if "%40" in text else text
+    plain = unicodedata.normalize("NFKC", text)
+    return unquote(unquote(plain)) if "%" in plain else plain
 
 
 class Pseudonymizer:
@@ -146,8 +148,12 @@ class Pseudonymizer:
 
     def hash_id(self, text: str) -> str:
         """Hash another id if it looks like an address or a number."""
-        kind = contact_kind(text)
-        return self._hash_id(kind, text) if kind else text
+        if kind := contact_kind(text):
+            return self._hash_id(kind, text)
+        redacted = redact(text)
+        if redacted == text:
+            return text
+        return mark_with(redacted, self._digest(PSEUDONYM, "id", text)[:8])
 
     def redact_name(self, name: str) -> str:
         """Redact the name of a file or a path; different ones stay different.

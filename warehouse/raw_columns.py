@@ -40,7 +40,11 @@ def select_rows(source: Source, judged: str) -> str:
         no_id = f"event_id is null or {says_nothing('event_id')}"
         content_hash = f"case when {no_id} then {content_hash} end"
     kept = sql_text(json.dumps(source.publish_attributes))
-    withheld = f"withhold(attributes::varchar, {kept}, {sql_text(source.kind)})"
+
+    def withheld(text: str) -> str:
+        call = f"withhold({text}::varchar, {kept}, {sql_text(source.kind)})"
+        return f"case when {may_be_personal(text)} then {call} else {text}::varchar end"
+
     written = ", ".join(
         f"{_namespaced(name, source.namespace)} as {name}" for name in columns
     )
@@ -48,11 +52,8 @@ def select_rows(source: Source, judged: str) -> str:
         with lines as not materialized (
             select
                 line_number, {derived}, {content_hash} as content_hash,
-                case
-                    when {may_be_personal("attributes")} then {withheld}
-                    else attributes::varchar
-                end as attributes,
-                published_attributes::varchar as published_attributes
+                {withheld("attributes")} as attributes,
+                {withheld("published_attributes")} as published_attributes
             from {judged}
             where reason is null
         )
@@ -95,7 +96,7 @@ def _derived_items() -> str:
 
 def _hashed_id(text: str, function: str) -> str:
     """Hash an id if it is an address or a number."""
-    signs = " or ".join(f"contains({text}, '{sign}')" for sign in ("@", "+", "%40"))
+    signs = " or ".join(f"contains({text}, '{sign}')" for sign in "@+%\uff20")
     return f"case when {signs} then {function}({text}) else {text} end"
 
 

@@ -24,12 +24,10 @@ from warehouse.private_rows import (
 from warehouse.pseudonyms import Disclosed
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.raw_columns import select_rows
-from warehouse.raw_tables import LEDGER, OF_A_FILE
+from warehouse.raw_tables import LEDGER, OF_A_FILE, ROWS_PER_FILE
 from warehouse.sources import MOMENTS, Source
 from warehouse.suspects import RefusedLine
 from warehouse.vault import Vault
-
-ROWS_PER_FILE = 2**32
 
 
 @dataclass(frozen=True)
@@ -190,6 +188,7 @@ def store_replayed(
         )
         writer = vault.open()
         with transaction(writer):
+            vault.forget_refused(file.file_id)
             _keep_private(connection, writer, source, file.file_id, disclosed)
         fault_point("load")
     fault_point("load")

@@ -22,6 +22,7 @@ _LINEAGE = {
     # event with an id: of those, only copies are ever compared, and by dbt
 }
 
+ROWS_PER_FILE = 2**32
 MONEY = "DECIMAL(18, 4)"
 ITEM_FIELDS = {
     "product_id": "VARCHAR",

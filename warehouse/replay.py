@@ -138,6 +138,7 @@ def _replay_file(
     summary: ReplaySummary,
 ) -> None:
     disclosed = pseudonymizer.begin_file(source.phone_region)
+    vault.forget_replayed(file.file_id)  # as a replay that was killed has not
     try:
         reading = stage_again(
             connection, source, file.file_id, file.format, file.header

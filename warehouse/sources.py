@@ -135,6 +135,7 @@ class Source(BaseModel):
     fill_down: FillDown | None = None
     recognized_by: list[str] = []
     name: str = Field("", exclude=True)
+    is_part: bool = Field(False, exclude=True)
 
     @field_validator("timezone")
     @classmethod
@@ -158,6 +159,15 @@ class Source(BaseModel):
             raise ValueError("no name or value may hold a NUL")
         for part in (self, *self.also):
             _check_part(part)
+        for i, part in enumerate(self.also):
+            if part.kind == self.kind or any(
+                part.kind == other.kind and not _are_apart(part, other)
+                for other in self.also[:i]
+            ):
+                raise ValueError(
+                    f"also: {part.kind}: a line makes one row of a kind; say in where "
+                    "which lines are of which part"
+                )
         taken = self.taken
         for path in taken:
             inner = [other for other in taken if other.startswith(f"{path}.")]
@@ -206,6 +216,7 @@ class Source(BaseModel):
                     "columns": part.columns,
                     "where": part.where,
                     "also": [],
+                    "is_part": True,
                     "late_after": None,
                     "publish_attributes": (
                         self.publish_attributes if part.kind == "users" else []
@@ -250,6 +261,14 @@ def merged_with_map(content: dict) -> dict:
     if isinstance(columns, dict):
         columns = known["columns"] | columns
     return {**known, **content, "columns": columns}
+
+
+def _are_apart(part: Part, other: Part) -> bool:
+    """Tell whether no line can be of both parts."""
+    return any(
+        set(values).isdisjoint(other.where.get(path, values))
+        for path, values in part.where.items()
+    )
 
 
 def _check_part(part: "Source | Part") -> None:

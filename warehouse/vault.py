@@ -21,7 +21,7 @@ from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
 from warehouse.keys import VAULT, Key, Keyring
-from warehouse.raw_tables import PRIVATE
+from warehouse.raw_tables import PRIVATE, ROWS_PER_FILE
 
 ROWS_AT_A_TIME = 20_000
 _NETWORK = "HTTPFileSystem,S3FileSystem,HuggingFaceFileSystem"
@@ -154,6 +154,18 @@ class Vault:
             yield writer
             fault_point("load")
         fault_point("load")
+
+    def forget_refused(self, file_id: int) -> None:
+        """Take out what a replay that was killed has kept of lines still refused."""
+        self.open().execute(
+            f"""
+            delete from vault.people where file_id = $1 and row_key in (
+                select file_id::bigint * {ROWS_PER_FILE} + line_number
+                from vault.quarantine where file_id = $1
+            )
+            """,
+            [file_id],
+        )
 
     def forget_replayed(self, file_id: int) -> None:
         """Take out the refused lines of a file that are in quarantine no longer."""

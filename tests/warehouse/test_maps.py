@@ -128,6 +128,39 @@ def test_a_mended_line_tells_of_its_person_when_it_is_replayed(tracker):
     assert tracker.query("select line_number, user_id from raw.users") == [(1, "ann")]
 
 
+def test_a_bad_value_of_a_part_costs_the_value_and_not_the_person(make_inbox):
+    columns = {"user_id": "login", "signed_up_at": "since", "birth_date": "born"}
+    inbox = make_inbox({**TRACKER, "also": [{"kind": "users", "columns": columns}]})
+    put(
+        inbox,
+        {"since": "0001-01-01T00:00:00Z", "born": "1990-13-05"},
+        {"since": "2020-01-01T12:00:00", "born": "1990-12-05"},
+        {"since": "2099-01-01", "born": "soon"},
+    )
+
+    inbox.load()
+
+    assert inbox.query(
+        "select birth_year, signed_up_at::date::varchar from raw.users order by row_key"
+    ) == [(None, None), (1990, "2020-01-01"), (None, None)]
+
+
+@pytest.mark.parametrize(
+    "also",
+    [
+        [{"kind": "events", "columns": TRACKER["columns"]}],
+        [{"kind": "users", "columns": {"user_id": name}} for name in ("a", "b")],
+        [
+            {"kind": "users", "where": {"t": where}, "columns": {"user_id": "a"}}
+            for where in (["x", "y"], ["y", "z"])
+        ],
+    ],
+)
+def test_a_line_makes_one_row_of_a_kind(make_inbox, also: list[dict]):
+    with pytest.raises(Exception, match="a line makes one row of a kind"):
+        make_inbox({**TRACKER, "also": also}).load()
+
+
 @pytest.mark.parametrize(
     ("columns", "words"),
     [

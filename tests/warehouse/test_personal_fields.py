@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from warehouse.email_domains import CLASSES, email_domain_class
 from warehouse.personal_names import is_personal_name, may_be_personal, withhold
+from warehouse.raw_tables import WITHHELD
 
 PERSONAL = """
     first_name firstName FirstName FIRST_NAME first-name firstname last_name Surname
@@ -18,6 +19,7 @@ PERSONAL = """
     address1 addressLine2 billing_address zip zipCode shipping_zip postal_code
     postalCode postcode PLZ birth_date birthdate BirthDate birthday dob
     date_of_birth ip IP clientIp clientIP client_ip $ip ip_address ipAddress
+    adresse liefer_adresse anschrift hausnummer geburtstag nachname fax msisdn
     IPAddress ipv4 x-forwarded-for remote_addr ssn iban passport_no taxId houseNo
 """.split()  # noqa: SIM905
 HARMLESS = """
@@ -121,3 +123,32 @@ def test_a_mailbox_is_classified_by_its_domain(email: str | None, kind: str | No
 
     assert duckdb.execute(query, [email]).fetchall() == [(kind,)]
     assert kind is None or kind in CLASSES
+
+
+def test_what_is_published_is_withheld_unless_it_is_named_itself(events):
+    events.describe(publish_attributes=["traits", "traits.email", "plan"])
+    events.put_events(
+        "a.jsonl",
+        {"traits": {"mobile": "0170 1234567", "level": 3}, "plan": "pro"},
+        {"traits": {"email": "Canary"}},
+    )
+
+    published = [json.loads(one) for one in events.column("published_attributes")]
+
+    assert published == [
+        {"traits": {"mobile": WITHHELD, "level": 3}, "plan": "pro"},
+        {"traits": {"email": "Canary"}, "traits.email": "Canary"},
+    ]
+
+
+def test_json_in_a_text_is_looked_into(events):
+    inner = json.dumps({"first_name": "Canary", "plan": "pro"})
+    events.put_events("a.jsonl", {"blob": inner, "note": "{no json"})
+
+    (attributes,) = events.column("attributes")
+
+    assert json.loads(json.loads(attributes)["blob"]) == {
+        "first_name": WITHHELD,
+        "plan": "pro",
+    }
+    assert json.loads(attributes)["note"] == "{no json"

@@ -69,7 +69,7 @@ def judge_lines(source: Source, reading: Reading, limits: TimeLimits) -> str:
     )
     texts += "".join(f", {name}" for name in dict.fromkeys(native.values()))
     typed = "".join(
-        f", {_typed(source, field, read, native) if field in read else 'null'}"
+        f", {_cast(source, field, read, native, limits) if field in read else 'null'}"
         f"::{type_} as {field}"
         for field, type_ in types.items()
     )
@@ -103,7 +103,7 @@ def judge_lines(source: Source, reading: Reading, limits: TimeLimits) -> str:
             reason,
             case when reason is not null then {reading.sent} end as raw_line,
             {", ".join(types)},
-            attributes,
+            {"null::json" if source.is_part else "attributes"} as attributes,
             {published} as published_attributes
         from judged
     """
@@ -186,6 +186,27 @@ def _typed(
         "TIMESTAMP": lambda text: values.time(text, source.timezone),
     }
     return readers.get(type_, str)(text)
+
+
+def _cast(
+    source: Source,
+    field: str,
+    read: dict[str, str],
+    native: dict[str, str],
+    limits: TimeLimits,
+) -> str:
+    """Read a field; of a part, a time that cannot be is not given, if it may lack."""
+    value = _typed(source, field, read, native)
+    if field_types(source.kind)[field] != "TIMESTAMP" or not _may_lack(source, field):
+        return value
+    latest = _timestamp(limits.loaded_at + CLOCK_TOLERANCE)
+    return f"case when {value} between {_EARLIEST} and {latest} then {value} end"
+
+
+def _may_lack(source: Source, field: str) -> bool:
+    """Tell whether a bad value of a part's field costs the value, and not the row."""
+    is_needed = any(field in group for group in REQUIRED[source.kind])
+    return source.is_part and not is_needed
 
 
 def _given(field: str, text: str) -> str:
@@ -272,7 +293,7 @@ def _verdict(
                 )
                 line = "line" if is_unpacked else reading.sent
                 is_bad = f"{is_bad} or {values.is_changed_number(text, line)}"
-        if is_bad and field not in _LENIENT:
+        if is_bad and field not in _LENIENT and not _may_lack(source, field):
             cases.append(f"when {is_bad} then '{LineReason.BAD_VALUE}:{field}'")
     cases.extend(_time_cases(source, read, types, limits))
     for group in REQUIRED[source.kind]:  # an address that is none, and nothing else
