@@ -23,6 +23,7 @@ NAMESPACED = (
     "order_id",
 )
 _FIELDS = {column: field for field, column in RAW_COLUMNS.items()}
+_RUNNING_TEXTS = ("page_title", "user_agent", "product_name", "question", "answer")
 _ITEM_TEXTS = ("product_name", "category")
 
 
@@ -35,10 +36,10 @@ def select_rows(source: Source, judged: str) -> str:
     """
     columns = list(FIELDS[source.kind])
     derived = ", ".join(f"{_derived(name, source)} as {name}" for name in columns)
-    content_hash = _content_hash(source)
+    content = _content(source)
     if "event_id" in columns:  # hashing every event costs a quarter of the load
         no_id = f"event_id is null or {says_nothing('event_id')}"
-        content_hash = f"case when {no_id} then {content_hash} end"
+        content = f"case when {no_id} then {content} end"
     kept = sql_text(json.dumps(source.publish_attributes))
 
     def withheld(text: str) -> str:
@@ -48,14 +49,27 @@ def select_rows(source: Source, judged: str) -> str:
     written = ", ".join(
         f"{_namespaced(name, source.namespace)} as {name}" for name in columns
     )
+    texts = [name for name in columns if _is_text(name, source)]
+    dense = [name for name in texts if name not in _RUNNING_TEXTS]
     return f"""
-        with lines as not materialized (
-            select
-                line_number, {derived}, {content_hash} as content_hash,
-                {withheld("attributes")} as attributes,
-                {withheld("published_attributes")} as published_attributes
+        with texts_joined as not materialized (
+            select *,
+                {_joined(texts)} as texts,
+                {_joined(dense)} as dense_texts,
+                {content} as content
             from {judged}
             where reason is null
+        ),
+        texts_looked_at as not materialized (
+            select *, {looks_personal("texts", "dense_texts")} as is_suspect
+            from texts_joined
+        ),
+        lines as not materialized (
+            select
+                line_number, {derived}, {_content_hash(source)} as content_hash,
+                {withheld("attributes")} as attributes,
+                {withheld("published_attributes")} as published_attributes
+            from texts_looked_at
         )
         select
             line_number, content_hash, {written},
@@ -82,7 +96,24 @@ def _derived(column: str, source: Source) -> str:
         return _derived_items()
     if field.endswith("_id"):
         return _hashed_id(field, "hash_id")
-    return _redacted(field) if FIELDS[source.kind][column] == "VARCHAR" else field
+    if _is_text(column, source):
+        return f"case when is_suspect then redact({field}) else {field} end"
+    return field
+
+
+def _is_text(column: str, source: Source) -> bool:
+    """Tell whether a column is a text that a source maps, and neither id nor hash."""
+    return (
+        FIELDS[source.kind][column] == "VARCHAR"
+        and _FIELDS.get(column, column) in source.columns
+        and not column.endswith(("_id", "_hash"))
+    )
+
+
+def _joined(columns: list[str]) -> str:
+    """Write texts one below the other: they are looked at once, all together."""
+    fields = (_FIELDS.get(column, column) for column in columns)
+    return f"concat_ws(chr(10), '', {', '.join(fields)})" if columns else "''"
 
 
 def _derived_items() -> str:
@@ -105,8 +136,8 @@ def _redacted(text: str, function: str = "redact") -> str:
     return f"case when {looks_personal(text)} then {function}({text}) else {text} end"
 
 
-def _content_hash(source: Source) -> str:
-    """Hash what a row says, not when it came; with the key if any of it is personal.
+def _content(source: Source) -> str:
+    """Write what a row says, not when it came.
 
     Not the namespace, source or file: the same event hashes the same everywhere. What
     is null or not there adds nothing.
@@ -116,27 +147,36 @@ def _content_hash(source: Source) -> str:
     texts |= {"items": "to_json(items)::varchar"}
     texts |= {"user_id": _hashed_id("user_id", "hash_user_id")}
     texts.pop("received_at", None)  # when a copy came
-    content = ", ".join(
+    told = ", ".join(
         f"chr(31) || '{RAW_COLUMNS.get(name, name)}=' || {texts[name]}"
         for name in [*fields, "attributes"]
         if name in texts
     )
-    content = f"concat({content})"
+    return f"concat({told})"
+
+
+def _content_hash(source: Source) -> str:
+    """Hash the `content` of a row; with the key if any of it is personal."""
     personal = [
         name
-        for name in fields
+        for name in field_types(source.kind)
+        if name in source.columns
         if f"{name}_hash" in FIELDS[source.kind] or name in private_fields(source)
     ]
     is_personal = " or ".join(
         [
             may_be_personal("attributes"),
             *(f"{name} is not null" for name in personal),
-            looks_personal(content),
+            looks_personal("content"),
         ]
     )
-    return (
-        f"case when {is_personal} then hash_content({content}) else md5({content}) end"
-    )
+    return f"""
+        case
+            when content is null then null
+            when {is_personal} then hash_content(content)
+            else md5(content)
+        end
+    """
 
 
 def _namespaced(column: str, namespace: str) -> str:

@@ -199,7 +199,7 @@ some_events = st.lists(
 
 @given(events=some_events, order=st.randoms(use_true_random=False))
 @settings(
-    max_examples=15,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
