@@ -29,6 +29,7 @@ _PERSONAL = re.compile(
     re.VERBOSE,
 )
 _WHOLE = {"mail"}
+_COARSE = ("geo ", "geoip ", "ip geo")  # where an IP address is from, as trackers tell
 _OF_A_PERSON = {"name"}  # in a customer list; elsewhere a product has a name, too
 # Whatever `_PERSONAL` finds has one of these in it, or is spelled with an escape.
 _STEMS = (
@@ -56,6 +57,8 @@ def is_personal_name(name: str) -> bool:
     ['customer_firstName', 'Billing ZIP', 'clientIp2']
     """
     words = _words(name)
+    if words.startswith(_COARSE):
+        return False
     return words in _WHOLE or bool(_PERSONAL.search(words))
 
 

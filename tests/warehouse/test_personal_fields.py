@@ -25,7 +25,7 @@ PERSONAL = """
 HARMLESS = """
     event_name name product_name campaign_name utm_name city country ship tooltip
     clip description zipped equipment plan iphone_model phone_model emails_sent
-    email_opened birth_year tax number post social
+    email_opened birth_year tax number post social geo_zipcode $geoip_postal_code
 """.split()  # noqa: SIM905
 
 
