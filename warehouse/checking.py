@@ -159,10 +159,14 @@ def check_dump(path: Path, loaded_at: datetime) -> DumpCheck:
 
 
 def _described_beside(path: Path) -> Path | None:
-    """Find the source.yml that stands for a dump: in its folder or one above."""
+    """Find the source.yml that stands for a dump: in its folder or one above.
+
+    One that is empty is about to be written, with what is printed here.
+    """
     for folder in list(path.absolute().parents)[:4]:
-        if (folder / CONFIG_FILE).is_file():
-            return folder / CONFIG_FILE
+        config = folder / CONFIG_FILE
+        if config.is_file() and config.stat().st_size:
+            return config
     return None
 
 

@@ -70,6 +70,15 @@ def test_a_description_beside_the_dump_is_what_is_checked(events):
     assert [one.reason for one in found.refused] == ["bad_value:occurred_at"]
 
 
+def test_a_description_can_be_written_beside_the_dump(dump):
+    config = dump.with_name("source.yml")
+    config.touch()  # as a shell does before it runs what is to write there
+
+    config.write_text(check_dump(dump, NOW).source_yml)
+
+    assert check_dump(dump, NOW).chosen_by == "as source.yml says"
+
+
 def test_what_nobody_can_guess_is_asked_for(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("order_id,sku,wann\n1,a,2026-01-01\n")
