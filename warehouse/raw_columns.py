@@ -23,7 +23,6 @@ NAMESPACED = (
     "order_id",
 )
 _FIELDS = {column: field for field, column in RAW_COLUMNS.items()}
-_RUNNING_TEXTS = ("page_title", "user_agent", "product_name", "question", "answer")
 _ITEM_TEXTS = ("product_name", "category")
 
 
@@ -50,18 +49,16 @@ def select_rows(source: Source, judged: str) -> str:
         f"{_namespaced(name, source.namespace)} as {name}" for name in columns
     )
     texts = [name for name in columns if _is_text(name, source)]
-    dense = [name for name in texts if name not in _RUNNING_TEXTS]
     return f"""
         with texts_joined as not materialized (
             select *,
                 {_joined(texts)} as texts,
-                {_joined(dense)} as dense_texts,
                 {content} as content
             from {judged}
             where reason is null
         ),
         texts_looked_at as not materialized (
-            select *, {looks_personal("texts", "dense_texts")} as is_suspect
+            select *, {looks_personal("texts", is_joined=True)} as is_suspect
             from texts_joined
         ),
         lines as not materialized (
@@ -167,7 +164,7 @@ def _content_hash(source: Source) -> str:
         [
             may_be_personal("attributes"),
             *(f"{name} is not null" for name in personal),
-            looks_personal("content"),
+            looks_personal("content", is_joined=True),
         ]
     )
     return f"""

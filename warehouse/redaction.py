@@ -102,13 +102,13 @@ def redact(text: str) -> str:
     return _replaced(text, named, PHONE)
 
 
-def looks_personal(text: str, dense: str | None = None) -> str:
+def looks_personal(text: str, *, is_joined: bool = False) -> str:
     """Tell in SQL, and fast, whether `redact` may find something in a text.
 
     Most texts are only searched for a few letters. Base64 is not looked for in running
-    text, as titles and user agents are; or in `dense` alone, if that is given.
+    text, as titles and user agents are; but where several texts are joined, any may be
+    another.
     """
-    token = dense or text
 
     def has(letters: str) -> str:
         return f"contains({text}, {sql_text(letters)})"
@@ -117,12 +117,10 @@ def looks_personal(text: str, dense: str | None = None) -> str:
         found = f"regexp_matches({text}, {sql_text(pattern)})"
         return f"case when {condition} then {found} else false end"
 
-    has_space = f"contains({token}, ' ')"
-    is_dense = (
-        f"(contains({token}, '=') or not {has_space} or starts_with({token}, '{{'))"
-    )
-    may_be_token = f"strlen({token}) >= {_MIN_TOKEN} and lower({token}) <> {token}"
-    in_base64 = f"regexp_matches({token}, {sql_text(_AT_IN_BASE64)})"
+    is_dense = f"({has('=')} or not {has(' ')} or starts_with({text}, '{{'))"
+    may_be_token = f"strlen({text}) >= {_MIN_TOKEN} and lower({text}) <> {text}"
+    if not is_joined:
+        may_be_token = f"{may_be_token} and {is_dense}"
     may_name = " or ".join(map(has, ("=", ": ", "el:", "%")))
     name = rf"(?i){_NAMES}(?:\]|%5D)?(?:[=:]|%(?:25)*3D).{{0,20}}[0-9]"
     signs = [
@@ -132,7 +130,7 @@ def looks_personal(text: str, dense: str | None = None) -> str:
         matches(has("+"), r"\+[ (]?[1-9]"),
         matches(has("00"), "00[1-9]"),
         matches(may_name, name),
-        f"case when {may_be_token} and {is_dense} then {in_base64} else false end",
+        matches(may_be_token, _AT_IN_BASE64),
     ]
     return f"(strlen({text}) > 5 and ({' or '.join(signs)}))"
 

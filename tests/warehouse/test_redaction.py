@@ -164,6 +164,36 @@ def test_sql_sees_all_that_is_redacted(some: list[str]):
     ] == []
 
 
+@given(st.lists(texts, max_size=5), st.sampled_from(["Page Viewed", "a b", ""]))
+def test_sql_sees_in_joined_texts_what_is_redacted_in_any(some: list[str], other: str):
+    some = [text.replace("\0", "").encode(errors="ignore").decode() for text in some]
+
+    ((is_seen,),) = duckdb.execute(
+        f"select {looks_personal('text', is_joined=True)} from (select ? as text)",
+        ["\n".join([other, *some])],
+    ).fetchall()
+
+    assert is_seen or [redact(text) for text in some] == some
+
+
+def test_a_token_of_base64_is_found_beside_running_texts(events):
+    events.describe({"page_url": "url", "page_title": "title"})
+    token = "YW5uQGV4YW1wbGUub3Jn"  # ann@example.org
+    url = f"https://shop.example/unsubscribe/{token}"
+    events.put_events(
+        "a.jsonl", {"event": "Page Viewed", "url": url}, {"title": token, "url": "/"}
+    )
+
+    events.load()
+
+    assert events.query(
+        "select page_url, page_title from raw.events order by row_key"
+    ) == [
+        ("https://shop.example/unsubscribe/[email]", None),
+        ("/", "[email]"),
+    ]
+
+
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_hostile_text_takes_no_longer_than_its_length(piece: str):
     def seconds(length: int) -> float:
