@@ -347,7 +347,6 @@ def _load_lines(
                 disclosed,
                 n_lines=reading.n_rows,
                 is_ordered=reading.is_ordered,
-                take_n_redacted=load.pseudonymizer.take_n_redacted,
                 confirm=confirm,
             )
     except duckdb.InterruptException:

@@ -52,6 +52,7 @@ class Disclosed:
     user_contacts: dict[str, tuple[str, str]] = field(default_factory=dict)
     # hashed user_id -> email or phone, and the hash as such
     withheld: set[str] = field(default_factory=set)  # names of fields
+    n_redacted: int = 0  # texts in which something gave way to a mark
 
     @property
     def is_personal(self) -> bool:
@@ -106,7 +107,6 @@ class Pseudonymizer:
         self._phone_region = phone_region
         self._disclosed = Disclosed(phone_region)
         self._lock = threading.Lock()  # DuckDB calls from several threads
-        self._n_redacted = 0
 
     def begin_file(self, phone_region: str | None = None) -> Disclosed:
         """Forget what was disclosed before; give what will be from now on.
@@ -114,7 +114,6 @@ class Pseudonymizer:
         Numbers without a country's code are those of `phone_region`, or the home's.
         """
         self._disclosed = Disclosed(phone_region or self._phone_region)
-        self.take_n_redacted()
         return self._disclosed
 
     def hash_email(self, text: str) -> str:
@@ -150,27 +149,17 @@ class Pseudonymizer:
         """Hash another id if it looks like an address or a number."""
         if kind := contact_kind(text):
             return self._hash_id(kind, text)
-        redacted = redact(text)
-        if redacted == text:
-            return text
-        return mark_with(redacted, self._digest(PSEUDONYM, "id", text)[:8])
+        return self._marked("id", text)
 
     def redact_name(self, name: str) -> str:
         """Redact the name of a file or a path; different ones stay different.
 
         A name in which there is nothing to redact stays as it is.
         """
-        redacted = redact(name)
-        if redacted == name:
-            return name
-        self._keyring.record(PSEUDONYM)
-        return mark_with(redacted, self._digest(PSEUDONYM, "name", name)[:8])
-
-    def take_n_redacted(self) -> int:
-        """Tell how many texts SQL has redacted since this was asked last."""
-        with self._lock:
-            n_redacted, self._n_redacted = self._n_redacted, 0
-        return n_redacted
+        marked = self._marked("name", name)
+        if marked != name:
+            self._keyring.record(PSEUDONYM)
+        return marked
 
     def hash_content(self, text: str) -> str:
         """Hash what a row says, of which some is personal."""
@@ -202,7 +191,7 @@ class Pseudonymizer:
             redacted = redacting(text)
             if redacted != text:
                 with self._lock:
-                    self._n_redacted += 1
+                    self._disclosed.n_redacted += 1
             return redacted
 
         functions: dict[str, tuple[Callable[..., str], int]] = {
@@ -238,6 +227,13 @@ class Pseudonymizer:
     def _hash_id(self, kind: str, text: str) -> str:
         normal = self._disclosed.normal(kind, _decoded(text))
         return self._digest(PSEUDONYM, kind, normal)
+
+    def _marked(self, kind: str, text: str) -> str:
+        """Redact a text so that different ones stay different."""
+        redacted = redact(text)
+        if redacted == text:
+            return text
+        return mark_with(redacted, self._digest(PSEUDONYM, kind, text)[:8])
 
     def _digest(self, key: str, kind: str, normal: str) -> str:
         return self._keyring.get(key).digest(f"{kind}:{normal}")

@@ -71,7 +71,6 @@ def store_lines(
     *,
     n_lines: int,
     is_ordered: bool,
-    take_n_redacted: Callable[[], int],
     confirm: Callable[[LineCounts], None],
 ) -> LineCounts:
     """Write the lines of `judged`, and those refused before it, in one transaction.
@@ -90,7 +89,6 @@ def store_lines(
     """
     if n_lines >= ROWS_PER_FILE:
         raise FileRefusedError(FileReason.TOO_LARGE, f"{n_lines:,} lines")
-    take_n_redacted()  # of a file that failed
     in_order = nullcontext() if is_ordered else any_order(connection)
     with in_order, transaction(connection):
         _remove_files(connection, replaced)
@@ -108,7 +106,7 @@ def store_lines(
             n_accepted,
             n_quarantined=n_quarantined,
             n_blank=n_blank,
-            n_redacted=take_n_redacted(),
+            n_redacted=disclosed.n_redacted,
             n_withheld=count_withheld(connection, source, file.file_id, disclosed),
         )
         if n_lines != n_accepted + n_quarantined + n_blank or n_blank < 0:
@@ -133,8 +131,6 @@ def store_replayed(
     file: LedgerFile,
     vault: Vault,
     disclosed: Disclosed,
-    *,
-    take_n_redacted: Callable[[], int],
 ) -> int:
     """Move the lines of `judged` that are good now from quarantine to the raw table.
 
@@ -142,7 +138,6 @@ def store_replayed(
     the reason that they have now. Told is how many were good.
     """
     raw = f"raw.{source.kind}"
-    take_n_redacted()  # of a file that failed
     with transaction(connection):
         n_accepted = _insert_rows(connection, source, file)
         _insert_parts(connection, source, file)
@@ -179,7 +174,7 @@ def store_replayed(
                 source.kind,
                 n_accepted,
                 n_accepted,
-                take_n_redacted(),
+                disclosed.n_redacted,
                 count_withheld(
                     connection, source, file.file_id, disclosed, load_id=file.load_id
                 ),

@@ -145,14 +145,7 @@ def _replay_file(
         )
         limits = time_limits(connection, source, file.file_id, file.loaded_at)
         judge_staged(connection, source, reading, limits)
-        summary.n_accepted += store_replayed(
-            connection,
-            source,
-            file,
-            vault,
-            disclosed,
-            take_n_redacted=pseudonymizer.take_n_redacted,
-        )
+        summary.n_accepted += store_replayed(connection, source, file, vault, disclosed)
     except FileRefusedError as refusal:
         summary.warnings.append(f"{source.name}/{file.file}: {refusal}")
     finally:
