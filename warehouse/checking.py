@@ -29,6 +29,7 @@ from warehouse.sources import (
     Source,
     field_types,
     read_source,
+    with_map,
 )
 
 LINES_SAMPLED = 1000
@@ -150,7 +151,7 @@ def check_dump(path: Path, loaded_at: datetime) -> DumpCheck:
             found.source_yml = _as_yaml(content, found.wanting)
             if found.wanting:
                 return found
-            source = parse_config(Source, _merged(content), path)
+            source = parse_config(Source, with_map(content), path)
         try:
             _judge(connection, found, source, dump, scan, loaded_at)
         except FileRefusedError as refusal:
@@ -312,11 +313,6 @@ def _rule_in_words(rule: ColumnRule, reading: Reading) -> str:
     }
     told = [text for name, text in extras.items() if getattr(rule, name) is not None]
     return f"{words} ({'; '.join(told)})" if told else words
-
-
-def _merged(content: dict) -> dict:
-    """Lay a guess over the map of its adapter."""
-    return named_maps().get(content["adapter"], {}) | content
 
 
 def _as_yaml(content: dict, wanting: list[str]) -> str:

@@ -54,7 +54,7 @@ RAW_COLUMNS = {
 _FIELD_NAMES = {column: field for field, column in RAW_COLUMNS.items()}
 
 # What tells who somebody is: of these every alternative is taken out of a line.
-PERSONAL = {"email", "phone", "ip", "name", "first_name", "last_name", "birth_date"}
+PERSONAL = {"email", "phone", "ip", *PRIVATE["users"]}
 
 # When what a line tells of happened.
 MOMENTS = {
@@ -129,13 +129,13 @@ class Source(BaseModel):
     sessions: Literal["timeout", "tracker"] = "timeout"
     columns: dict[str, ColumnRule]
     also: list[Part] = []
-    where: dict[str, Names] = {}  # of a part, see `parts`
     unpack: dict[str, Literal["pairs", "json", "list"]] = {}
     header: list[str] = []
     fill_down: FillDown | None = None
     recognized_by: list[str] = []
     name: str = Field("", exclude=True)
     is_part: bool = Field(False, exclude=True)
+    where: dict[str, Names] = Field({}, exclude=True)  # of a part alone
 
     @field_validator("timezone")
     @classmethod
@@ -247,15 +247,21 @@ def read_source(folder: Path) -> Source:
     adapter = content.get("adapter")
     if "name" in content:
         raise ConfigurationError(f"{path}: name: a source is named by its folder")
-    if adapter != "generic" and adapter in get_args(Adapter):
-        if "kind" in content:
-            raise ConfigurationError(f"{path}: kind: {adapter} knows its own")
-        content = merged_with_map(content)
-    return parse_config(Source, {**content, "name": folder.name}, path)
+    for only_of_parts in ("where", "is_part"):
+        if only_of_parts in content:
+            raise ConfigurationError(
+                f"{path}: {only_of_parts}: only parts in also have it"
+            )
+    if adapter != "generic" and adapter in get_args(Adapter) and "kind" in content:
+        raise ConfigurationError(f"{path}: kind: {adapter} knows its own")
+    return parse_config(Source, {**with_map(content), "name": folder.name}, path)
 
 
-def merged_with_map(content: dict) -> dict:
+def with_map(content: dict) -> dict:
     """Lay what a source.yml says over the map of its adapter, field by field."""
+    adapter = content.get("adapter")
+    if adapter == "generic" or adapter not in get_args(Adapter):
+        return content
     known = read_yaml(MAPS / f"{content['adapter']}.yml")
     columns = content.get("columns", {})
     if isinstance(columns, dict):

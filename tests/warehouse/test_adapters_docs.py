@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.sources import MAPS, Source, merged_with_map, read_source
+from warehouse.sources import MAPS, Source, read_source, with_map
 
 ROOT = Path(__file__).parents[2]
 ADAPTERS = sorted(path.stem for path in MAPS.glob("*.yml"))
 
 
 def read_map(adapter: str) -> Source:
-    return Source.model_validate(merged_with_map({"adapter": adapter}))
+    return Source.model_validate(with_map({"adapter": adapter}))
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)

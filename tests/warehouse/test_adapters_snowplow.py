@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.sources import merged_with_map
+from warehouse.sources import with_map
 
 DUMP = Path(__file__).parent / "adapters" / "snowplow" / "enriched.tsv"
 REFERENCE = (
     Path(__file__).parents[3] / "shared" / "data" / "snowplow_web" / "events"
     / "snowplow_web_events.csv"
 )  # fmt: skip
-HEADER = merged_with_map({"adapter": "snowplow"})["header"]
+HEADER = with_map({"adapter": "snowplow"})["header"]
 
 VISIT = {
     "anonymous_id": "d-1",

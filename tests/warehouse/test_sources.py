@@ -72,6 +72,8 @@ def test_every_form_of_column_is_read(tmp_path: Path):
         ("[plan]", "plan", "publish_attributes"),
         ("kind: events", "kind: events\nformat: csv", "format"),
         ("kind: events", "kind: events\nname: x", "named by its folder"),
+        ("kind: events", "kind: events\nwhere: {a: b}", "only parts in also"),
+        ("kind: events", "kind: events\nis_part: true", "only parts in also"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, words: str):
