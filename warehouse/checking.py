@@ -196,11 +196,11 @@ def _guess(
     found.kept = [shorten(n.encode()) for n in names if n not in columns.values()]
     rules: dict[str, Any] = dict(columns)
     types = field_types(kind)
-    for name, path in columns.items():
-        if types[name] == "TIMESTAMP":
-            unit = guess_unit(_sample(connection, dump, scan, path))
-            if unit:
-                rules[name] = {"column": path, "unit": unit}
+    times = {name: p for name, p in columns.items() if types[name] == "TIMESTAMP"}
+    samples = _sample(connection, dump, scan, list(times.values())) if times else {}
+    for name, path in times.items():
+        if unit := guess_unit(samples[path]):
+            rules[name] = {"column": path, "unit": unit}
     return found, {"adapter": "generic", "kind": kind, "columns": rules}
 
 
@@ -233,17 +233,22 @@ def _flattened(structure: dict, path: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def _sample(
-    connection: duckdb.DuckDBPyConnection, dump: Dump, scan: Scan, path: str
-) -> list[str]:
-    """Read the first texts of a column."""
-    rule = {"user_id": ColumnRule(column=[path])}
+    connection: duckdb.DuckDBPyConnection, dump: Dump, scan: Scan, paths: list[str]
+) -> dict[str, list[str]]:
+    """Read the first texts of some columns."""
+    rule = {"user_id": ColumnRule(column=paths)}
     source = Source(adapter="generic", kind="users", columns=rule)
     reading = stage_dump(connection, source, dump, scan)
     connection.execute("create or replace temp view lines_judged as from lines_staged")
+    selected = ", ".join(reading.texts[path] for path in paths)
     rows = connection.execute(
-        f"select {reading.texts[path]} from ({reading.rows}) limit {LINES_SAMPLED}"
+        f"select {selected} from ({reading.rows}) limit {LINES_SAMPLED}"
     ).fetchall()
-    return [text for (text,) in rows if text]
+    texts = zip(*rows, strict=True) if rows else ([] for _ in paths)
+    return {
+        path: [text for text in found if text]
+        for path, found in zip(paths, texts, strict=True)
+    }
 
 
 def _judge(

@@ -125,16 +125,21 @@ def run(home: Home, *, as_json: bool, as_of: datetime | None, full_refresh: bool
     }
 
 
+def _run_stage(name: str, home: Home, *, as_json: bool, **chosen) -> dict | None:
+    """Run one stage, and say what it did."""
+    from warehouse import stages
+
+    with console.status(name) as status:
+        result = getattr(stages, name)(home, progress=_shown(status), **chosen)
+    _say_stage(result)
+    return _stage_as_json(result) if as_json else None
+
+
 def _stage_command(name: str, help_text: str, *options: Callable) -> None:
     """Add one stage as a command of its own."""
 
     def command(home: Home, *, as_json: bool, **chosen):
-        from warehouse import stages
-
-        with console.status(name) as status:
-            result = getattr(stages, name)(home, progress=_shown(status), **chosen)
-        _say_stage(result)
-        return _stage_as_json(result) if as_json else None
+        return _run_stage(name, home, as_json=as_json, **chosen)
 
     wrapped = _at_home(command)
     for option in options:
@@ -157,20 +162,16 @@ def load(home: Home, *, as_json: bool, dump: Path | None):
     dump, how each field would be mapped, and what would be refused, and prints a
     source.yml to start from. One that lies beside the dump is what is checked.
     """
+    if dump is None:
+        return _run_stage("load", home, as_json=as_json)
     from warehouse import stages
+    from warehouse.checking import check_dump
 
-    if dump is not None:
-        from warehouse.checking import check_dump
-
-        found = check_dump(dump, stages.utc_now())
-        console.print(_escaped(found.in_words()), soft_wrap=True)
-        if not as_json:
-            click.echo(found.source_yml, nl=False)
-        return found.as_json() if as_json else None
-    with console.status("load") as status:
-        result = stages.load(home, progress=_shown(status))
-    _say_stage(result)
-    return _stage_as_json(result) if as_json else None
+    found = check_dump(dump, stages.utc_now())
+    console.print(_escaped(found.in_words()), soft_wrap=True)
+    if not as_json:
+        click.echo(found.source_yml, nl=False)
+    return found.as_json() if as_json else None
 
 
 _stage_command(

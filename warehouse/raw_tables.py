@@ -297,11 +297,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _add_to_older_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Bring a warehouse of an earlier version up to this one."""
-    found = connection.execute(
-        "select table_schema || '.' || table_name, column_name, is_nullable = 'YES' "
-        "from information_schema.columns where table_catalog = current_database()"
-    ).fetchall()
-    is_nullable = {(table, name): nullable for table, name, nullable in found}
+    is_nullable = _columns(connection)
     for table, columns in TABLES.items():
         for name, kind in columns.items():
             if (table, name) not in is_nullable:
@@ -313,16 +309,22 @@ def _add_to_older_tables(connection: duckdb.DuckDBPyConnection) -> None:
                 )
 
 
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], bool]:
+    """Tell of each table and column that is there whether it may be null."""
+    found = connection.execute(
+        "select table_schema || '.' || table_name, column_name, is_nullable = 'YES' "
+        "from information_schema.columns where table_catalog = current_database()"
+    ).fetchall()
+    return {(table, name): nullable for table, name, nullable in found}
+
+
 def _drop_what_was_in_clear(connection: duckdb.DuckDBPyConnection) -> None:
     """Take out columns that there were before the vault; refuse if they hold anything.
 
     What is dropped stays in the free blocks of the file, so that would not do.
     """
-    found = connection.execute(
-        "select table_schema || '.' || table_name, column_name "
-        "from information_schema.columns where table_catalog = current_database()"
-    ).fetchall()
-    if "ledger.keys" in {table for table, _ in found}:
+    found = _columns(connection)
+    if ("ledger.keys", "name") in found:
         return
     for table, column in found:
         if column not in _BEFORE_THE_VAULT.get(table, []):
