@@ -135,6 +135,14 @@ class Inbox:
             for row in rows
         ]
 
+    def mapped(self, kind: str = "events") -> list[dict]:
+        """List what the rows say, but for what nobody mapped."""
+        rows = self.rows(kind)
+        return [
+            {name: value for name, value in row.items() if name != "attributes"}
+            for row in rows
+        ]
+
     def reasons(self) -> list[tuple[int, str]]:
         """List the quarantine: line numbers and reasons."""
         return self.query(

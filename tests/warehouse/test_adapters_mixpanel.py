@@ -120,20 +120,11 @@ def mixpanel(make_inbox):
     return inbox
 
 
-def without_attributes(rows: list[dict]) -> list[dict]:
-    return [
-        {name: value for name, value in row.items() if name != "attributes"}
-        for row in rows
-    ]
-
-
 def test_an_export_becomes_events_and_users(mixpanel):
     mixpanel.load()
 
-    assert without_attributes(mixpanel.rows("events")) == EVENTS
-    assert without_attributes(mixpanel.rows("users")) == [
-        {"user_id": "user-19", "anonymous_id": "dev-2"}
-    ]
+    assert mixpanel.mapped("events") == EVENTS
+    assert mixpanel.mapped("users") == [{"user_id": "user-19", "anonymous_id": "dev-2"}]
     assert mixpanel.reasons() == [
         (10, "missing:user_id"),
         (11, "bad_value:occurred_at"),

@@ -133,18 +133,11 @@ def posthog(request, make_inbox):
     return inbox
 
 
-def without_attributes(rows: list[dict]) -> list[dict]:
-    return [
-        {name: value for name, value in row.items() if name != "attributes"}
-        for row in rows
-    ]
-
-
 def test_an_export_becomes_events_and_users(posthog):
     posthog.load()
 
-    assert without_attributes(posthog.rows("events")) == EVENTS
-    assert without_attributes(posthog.rows("users")) == [USER]
+    assert posthog.mapped("events") == EVENTS
+    assert posthog.mapped("users") == [USER]
     assert posthog.reasons() == [(6, "missing:user_id")]
 
 

@@ -195,13 +195,6 @@ def segment(make_inbox):
     return make_inbox({"adapter": "segment", "columns": {}})
 
 
-def without_attributes(rows: list[dict]) -> list[dict]:
-    return [
-        {name: value for name, value in row.items() if name != "attributes"}
-        for row in rows
-    ]
-
-
 @pytest.mark.parametrize(
     ("dump", "events", "users"),
     [
@@ -216,8 +209,8 @@ def test_messages_become_events_and_users(
 
     segment.load()
 
-    assert without_attributes(segment.rows("events")) == events
-    assert without_attributes(segment.rows("users")) == users
+    assert segment.mapped("events") == events
+    assert segment.mapped("users") == users
 
 
 def test_a_message_of_nobody_is_refused(segment):

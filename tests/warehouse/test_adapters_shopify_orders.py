@@ -89,29 +89,24 @@ def shop(make_inbox):
     return inbox
 
 
-def rows_without_attributes(shop, kind: str) -> list[dict]:
-    rows = shop.rows(kind)
-    return [{k: v for k, v in row.items() if k != "attributes"} for row in rows]
-
-
 def test_items_become_order_lines(shop):
     shop.load()
 
-    assert rows_without_attributes(shop, "order_lines") == LINES
+    assert shop.mapped("order_lines") == LINES
     assert shop.reasons() == [(12, "bad_value:quantity")]
 
 
 def test_orders_tell_who_buys(shop):
     shop.load()
 
-    found = rows_without_attributes(shop, "users")
+    found = shop.mapped("users")
     assert [row for i, row in enumerate(found) if row not in found[:i]] == USERS
 
 
 def test_orders_tell_who_accepts_marketing(shop):
     shop.load()
 
-    rows = rows_without_attributes(shop, "consents")
+    rows = shop.mapped("consents")
     assert {(row["user_id"], row["decision"]) for row in rows} == {
         (ANN, "granted"),
         (BEN, "denied"),

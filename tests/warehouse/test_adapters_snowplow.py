@@ -131,10 +131,6 @@ def as_csv(text: str) -> str:
     return table.getvalue()
 
 
-def without_attributes(rows: list[dict]) -> list[dict]:
-    return [{k: v for k, v in row.items() if k != "attributes"} for row in rows]
-
-
 @pytest.fixture
 def snowplow(make_inbox):
     return make_inbox({"adapter": "snowplow", "columns": {}})
@@ -144,8 +140,8 @@ def test_enriched_events_are_read_without_a_header(snowplow):
     snowplow.put("enriched.tsv", DUMP.read_bytes())
     snowplow.load()
 
-    assert without_attributes(snowplow.rows()) == EVENTS
-    assert without_attributes(snowplow.rows("order_lines")) == ORDER_LINES
+    assert snowplow.mapped() == EVENTS
+    assert snowplow.mapped("order_lines") == ORDER_LINES
     assert snowplow.reasons() == [
         (8, "missing:user_id"),
         (9, "wrong_number_of_columns"),
@@ -157,8 +153,8 @@ def test_a_table_with_a_header_says_the_same(snowplow):
     snowplow.put("events.csv", as_csv("".join(good)))
     snowplow.load()
 
-    assert without_attributes(snowplow.rows()) == EVENTS
-    assert without_attributes(snowplow.rows("order_lines")) == ORDER_LINES
+    assert snowplow.mapped() == EVENTS
+    assert snowplow.mapped("order_lines") == ORDER_LINES
 
 
 def test_contexts_and_self_describing_events_stay_json(snowplow):
@@ -179,7 +175,7 @@ def test_a_line_delivered_twice_is_ordered_once(snowplow):
     snowplow.load()
 
     assert len(snowplow.rows()) == 4  # dbt drops copies of events
-    assert without_attributes(snowplow.rows("order_lines")) == ORDER_LINES
+    assert snowplow.mapped("order_lines") == ORDER_LINES
 
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="the reference data are not here")
