@@ -128,11 +128,7 @@ def _text_of(rule: ColumnRule, position: dict[str, int]) -> str:
         text = texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
     if is_out := _exceptions(rule, text, position):
         text = f"case when not ({' or '.join(is_out)}) then {text} end"
-    if not rule.values:
-        return text
-    theirs = ", ".join(map(sql_text, rule.values))
-    ours = ", ".join(map(sql_text, rule.values.values()))
-    return f"coalesce([{ours}][list_position([{theirs}], {text})], {text})"
+    return values.renamed(text, text, rule.values) if rule.values else text
 
 
 def _exceptions(rule: ColumnRule, text: str, position: dict[str, int]) -> list[str]:

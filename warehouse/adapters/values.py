@@ -1,6 +1,7 @@
 """From text to typed values, in SQL: null where a text cannot be read as the type."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -241,15 +242,17 @@ def phone(text: str) -> str:
     return f"case when {digits} between 7 and 15 then {text} end"
 
 
+def renamed(text: str, known_as: str, names: Mapping[str, str]) -> str:
+    """Read a text by another name, if it is known as one that has another."""
+    theirs = ", ".join(map(sql_text, names))
+    ours = ", ".join(map(sql_text, names.values()))
+    return f"coalesce([{ours}][list_position([{theirs}], {known_as})], {text})"
+
+
 def country(text: str) -> str:
     """Read a country's name as its ISO 3166-1 code; a name that is not known stays."""
-    known = ", ".join(
-        f"{sql_text(name)}: {sql_text(code)}" for name, code in country_codes().items()
-    )
-    return (
-        f"case when strlen({text}) > 2 "
-        f"then coalesce(map {{{known}}}[lower({text})], {text}) else {text} end"
-    )
+    code = renamed(text, f"lower({text})", country_codes())
+    return f"case when strlen({text}) > 2 then {code} else {text} end"
 
 
 @cache
