@@ -16,6 +16,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from warehouse.contacts import check_region
 from warehouse.errors import ConfigurationError, WarehouseBusyError
 
+try:
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:  # a PyYAML that was built without libyaml
+    from yaml import SafeLoader
+
 MAX_CONFIG_BYTES = 1_000_000
 MAX_CONFIG_DEPTH = 20
 
@@ -147,7 +152,7 @@ def read_yaml(path: Path) -> dict:
     try:
         text = path.read_text(encoding="utf-8")
         depth = 0
-        for event in yaml.parse(text):
+        for event in yaml.parse(text, Loader=SafeLoader):
             if isinstance(event, yaml.AliasEvent):
                 raise ConfigurationError(
                     f"{path}: YAML aliases (*name) are not allowed"
@@ -156,7 +161,7 @@ def read_yaml(path: Path) -> dict:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_CONFIG_DEPTH:
                 raise ConfigurationError(f"{path}: nested too deep")
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not readable as YAML: {error}") from error
     if content is None:

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from running import REFERENCE_DATA, without_docs, write_sample
+from running import REFERENCE_DATA, SMALL, without_docs, write_sample
 
 from warehouse import stages
 from warehouse.home import Home
@@ -42,7 +42,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home that has published a small sample."""
     home = Home.at(tmp_path_factory.mktemp("small_sample"))
-    write_sample(home.root, n_users=150)
+    write_sample(home.root, **SMALL)
     without_docs(home)
     stages.run(home)
     return home

@@ -14,6 +14,7 @@ from warehouse.home import Home
 
 ROOT = Path(__file__).parents[2]
 REFERENCE_DATA = ROOT.parent / "shared" / "data"
+SMALL = {"n_users": 150, "n_days": 120}
 FINGERPRINTED_SCHEMAS = ("marts", "segments")
 
 

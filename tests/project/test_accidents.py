@@ -10,7 +10,14 @@ import threading
 from pathlib import Path
 
 import pytest
-from running import fingerprints, query, run_tessera, without_docs, write_sample
+from running import (
+    SMALL,
+    fingerprints,
+    query,
+    run_tessera,
+    without_docs,
+    write_sample,
+)
 
 from warehouse import snapshots, stages
 from warehouse.connection import open_snapshot
@@ -90,7 +97,7 @@ def test_a_run_that_is_killed_at_every_stage_ends_in_the_same_tables(
     small_sample: Home, tmp_path: Path
 ):
     home = Home.at(tmp_path)
-    write_sample(home.root, n_users=150)
+    write_sample(home.root, **SMALL)
 
     shutil.copytree(small_sample.secrets, home.secrets)
     without_docs(home)

@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -73,10 +74,15 @@ class Inbox:
 
     def query_vault(self, sql: str) -> list[tuple]:
         """Ask the vault; its tables are in `vault`."""
+        with self._open_vault() as vault:
+            return vault.execute(sql).fetchall()
+
+    @contextmanager
+    def _open_vault(self) -> Generator[duckdb.DuckDBPyConnection]:
         with open_work(self.home) as connection:
             keyring = Keyring(self.home, connection)
             with vault_of(self.home, connection, keyring) as vault:
-                return vault.open().execute(sql).fetchall()
+                yield vault.open()
 
     def raw_lines(self) -> list[bytes]:
         """List the bytes of the lines in quarantine."""
@@ -105,19 +111,19 @@ class Inbox:
             rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
         people, contacts = {}, {}
         if self.home.vault.exists():
-            people = {
-                (key, of): values
-                for key, of, *values in self.query_vault(
+            with self._open_vault() as vault:
+                known_people = vault.execute(
                     f"select row_key, kind, {', '.join(PEOPLE)} from vault.people"
-                )
-            }
+                ).fetchall()
+                known_contacts = vault.execute(
+                    "select kind, hash, value from vault.contacts"
+                ).fetchall()
+            people = {(key, of): values for key, of, *values in known_people}
             contacts = {
                 hashed: f"{'email' if '@' in value else kind}:{value}".replace(
                     "user_id:", "phone:"
                 )
-                for kind, hashed, value in self.query_vault(
-                    "select kind, hash, value from vault.contacts"
-                )
+                for kind, hashed, value in known_contacts
             }
         for row in rows:
             values = people.get((row["row_key"], kind), [])

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from warehouse.adapters.quoting import sql_name, sql_text
+from warehouse.home import read_yaml
 from warehouse.raw_tables import ITEM_FIELDS, MONEY
 
 MAX_BRACKETS = 10_000
@@ -258,7 +257,7 @@ def country(text: str) -> str:
 @cache
 def country_codes() -> dict[str, str]:
     """Read the names of countries, in small letters, and their codes."""
-    return yaml.safe_load(_COUNTRIES.read_text(encoding="utf-8"))
+    return read_yaml(_COUNTRIES)
 
 
 def decision(text: str) -> str:
