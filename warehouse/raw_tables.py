@@ -7,6 +7,7 @@ snapshot remembers, copied in before a build) and `ml` (what the clustering says
 
 import duckdb
 
+from warehouse.connection import transaction
 from warehouse.errors import ConfigurationError
 
 WITHHELD = "[withheld]"  # stands where the vault has a value
@@ -286,24 +287,35 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     ConfigurationError
         If an earlier version has left names, addresses or lines in clear.
     """
-    _drop_what_was_in_clear(connection)
-    for table, columns in TABLES.items():
-        schema = table.split(".")[0]
-        listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        connection.execute(f"create schema if not exists {schema}")
-        connection.execute(f"create table if not exists {table} ({listed})")
-    _add_to_older_tables(connection)
+    found = _columns(connection)
+    _drop_what_was_in_clear(connection, found)
+    known = {table for table, _ in found}
+    missing = [table for table in TABLES if table not in known]
+    if missing:
+        schemas = {table.split(".")[0]: None for table in missing}
+        statements = [f"create schema if not exists {schema}" for schema in schemas]
+        for table in missing:
+            columns = ", ".join(
+                f"{name} {kind}" for name, kind in TABLES[table].items()
+            )
+            statements.append(f"create table if not exists {table} ({columns})")
+        with transaction(connection):  # each by itself would wait for the disk
+            connection.execute("; ".join(statements))
+    _add_to_older_tables(connection, known, found)
 
 
-def _add_to_older_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Bring a warehouse of an earlier version up to this one."""
-    is_nullable = _columns(connection)
-    for table, columns in TABLES.items():
-        for name, kind in columns.items():
-            if (table, name) not in is_nullable:
+def _add_to_older_tables(
+    connection: duckdb.DuckDBPyConnection,
+    known: set[str],
+    found: dict[tuple[str, str], bool],
+) -> None:
+    """Bring the tables of an earlier version up to this one."""
+    for table in known & TABLES.keys():
+        for name, kind in TABLES[table].items():
+            if (table, name) not in found:
                 plain = kind.removesuffix(" NOT NULL")
                 connection.execute(f"alter table {table} add column {name} {plain}")
-            elif not kind.endswith("NOT NULL") and not is_nullable[table, name]:
+            elif not kind.endswith("NOT NULL") and not found[table, name]:
                 connection.execute(
                     f"alter table {table} alter column {name} drop not null"
                 )
@@ -312,21 +324,24 @@ def _add_to_older_tables(connection: duckdb.DuckDBPyConnection) -> None:
 def _columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], bool]:
     """Tell of each table and column that is there whether it may be null."""
     found = connection.execute(
-        "select table_schema || '.' || table_name, column_name, is_nullable = 'YES' "
-        "from information_schema.columns where table_catalog = current_database()"
+        "select schema_name || '.' || table_name, column_name, is_nullable "
+        "from duckdb_columns() "
+        "where database_name = current_database() and not internal"
     ).fetchall()
     return {(table, name): nullable for table, name, nullable in found}
 
 
-def _drop_what_was_in_clear(connection: duckdb.DuckDBPyConnection) -> None:
+def _drop_what_was_in_clear(
+    connection: duckdb.DuckDBPyConnection, found: dict[tuple[str, str], bool]
+) -> None:
     """Take out columns that there were before the vault; refuse if they hold anything.
 
-    What is dropped stays in the free blocks of the file, so that would not do.
+    What is dropped stays in the free blocks of the file, so that would not do. They
+    leave `found`, too.
     """
-    found = _columns(connection)
     if ("ledger.keys", "name") in found:
         return
-    for table, column in found:
+    for table, column in list(found):
         if column not in _BEFORE_THE_VAULT.get(table, []):
             continue
         query = f"select 1 from {table} where {column} is not null limit 1"
@@ -338,3 +353,4 @@ def _drop_what_was_in_clear(connection: duckdb.DuckDBPyConnection) -> None:
             )
         if column not in TABLES[table]:
             connection.execute(f"alter table {table} drop column {column}")
+            del found[table, column]

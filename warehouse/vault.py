@@ -246,9 +246,12 @@ def attach(
 
 def create_tables(connection: duckdb.DuckDBPyConnection, database: str) -> None:
     """Make the tables of a vault that are not there yet."""
+    statements = []
     for table, columns in TABLES.items():
         listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        connection.execute(f"create table if not exists {database}.{table} ({listed})")
+        statements.append(f"create table if not exists {database}.{table} ({listed})")
+    with transaction(connection):  # each by itself would wait for the disk
+        connection.execute("; ".join(statements))
 
 
 def copy_rows(

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse import ledger
-from warehouse.connection import open_snapshot
+from warehouse.connection import open_snapshot, open_work
 from warehouse.home import Home
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +73,12 @@ def without_docs(home: Home) -> None:
 def query(home: Home, question: str) -> list[tuple]:
     """Ask the current snapshot."""
     with open_snapshot(home.current) as connection:
+        return connection.execute(question).fetchall()
+
+
+def query_built(home: Home, question: str) -> list[tuple]:
+    """Ask the private warehouse, of which nothing was published yet."""
+    with open_work(home) as connection:
         return connection.execute(question).fetchall()
 
 

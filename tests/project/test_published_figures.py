@@ -5,10 +5,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from running import query
+from running import query, query_built
 
 from warehouse import stages
-from warehouse.connection import open_snapshot
 from warehouse.home import Home
 
 RFM_SEGMENTS = {
@@ -30,12 +29,13 @@ def customers(make_home) -> Home:
     home = make_home(
         "customers", "rfm_orders", settings="rfm_binning: quantile_plus_one\n"
     )
-    stages.run(home, as_of=datetime(2006, 12, 31))
+    stages.load(home)
+    stages.build(home, as_of=datetime(2006, 12, 31))
     return home
 
 
 def test_the_ten_segments_have_their_thirty_numbers(customers: Home):
-    rows = query(
+    rows = query_built(
         customers,
         "select rfm_segment, count(*), sum(frequency), sum(monetary_value) "
         "from marts.user_rfm group by rfm_segment",
@@ -54,11 +54,10 @@ def test_the_ten_segments_have_their_thirty_numbers(customers: Home):
     ],
 )
 def test_single_scores(customers: Home, user_id: str, score: str):
-    with open_snapshot(customers.current) as connection:
-        found = connection.execute(
-            "select rfm_score from marts.user_rfm where user_id = ?", [user_id]
-        ).fetchall()
-    assert found == [(score,)]
+    scores = dict(
+        query_built(customers, "select user_id, rfm_score from marts.user_rfm")
+    )
+    assert scores[user_id] == score
 
 
 @pytest.fixture(scope="module")
