@@ -7,6 +7,7 @@ import duckdb
 
 from warehouse.connection import transaction
 from warehouse.errors import TesseraError
+from warehouse.identity import LinkSummary
 from warehouse.raw_tables import FIELDS
 
 
@@ -76,6 +77,25 @@ def record_warnings(
     name = f"data_tests_of_{stage}"
     check = Check(name, "warn", float(len(told)), 0, explanation)
     _record(connection, run_id, [check])
+
+
+def record_links(
+    connection: duckdb.DuckDBPyConnection, run_id: str, linked: LinkSummary
+) -> None:
+    """Keep how many links were cut since a person would have grown too large."""
+    explanation = (
+        f"{linked.n_too_large} links were cut, with each of which a person would have "
+        "more identifiers than max_identifiers_per_person: an address or a number that "
+        "many devices share, as at a till or of a test account"
+        if linked.n_too_large
+        else "no person has more identifiers than max_identifiers_per_person"
+    )
+    n_too_large = float(linked.n_too_large)
+    _record(
+        connection,
+        run_id,
+        [Check("links_cut_for_size", "warn", n_too_large, 0, explanation)],
+    )
 
 
 def _record(

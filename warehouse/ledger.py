@@ -205,6 +205,20 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+def is_ahead(connection: duckdb.DuckDBPyConnection, home: Home) -> bool:
+    """Tell whether files, settings or code have changed since the current snapshot."""
+    published = published_run(home)
+    if published is None:
+        return bool(connection.execute("from ledger.files limit 1").fetchall())
+    return published.fingerprint != fingerprint(connection, home)
+
+
+def next_load_id(connection: duckdb.DuckDBPyConnection) -> int:
+    """Give the next load its number."""
+    query = "select coalesce(max(load_id), 0) + 1 from ledger.files"
+    return connection.execute(query).fetchall()[0][0]
+
+
 @cache
 def code_fingerprint() -> str:
     """Hash the SQL and the Python that decide what is in a table."""

@@ -1,8 +1,9 @@
 """The private tables that Python writes and dbt reads as sources.
 
-Four schemas: `raw` (what the dumps say, one table per kind, append-only), `ledger`
-(what was done: files, quarantine, runs, checks), `previous` (what the last published
-snapshot remembers, copied in before a build) and `ml` (what the clustering says).
+Five schemas: `raw` (what the dumps say, one table per kind, append-only), `ledger`
+(what was done: files, quarantine, runs, checks), `identity` (who is who), `previous`
+(what the last published snapshot remembers, copied in before a build) and `ml` (what
+the clustering says).
 """
 
 import duckdb
@@ -264,7 +265,15 @@ ML = {
     },
 }
 
-TABLES = {**RAW, **USER_CONTACTS, **LEDGER, **PREVIOUS, **ML}
+IDENTITY = {
+    "identity.components": {
+        "component": "BIGINT NOT NULL",
+        "identifier_type": "VARCHAR NOT NULL",  # user_id, anonymous_id, email, phone
+        "identifier": "VARCHAR NOT NULL",
+    },
+}
+
+TABLES = {**RAW, **USER_CONTACTS, **LEDGER, **IDENTITY, **PREVIOUS, **ML}
 
 OF_A_FILE = (*RAW, *USER_CONTACTS, "ledger.quarantine")
 

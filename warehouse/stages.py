@@ -9,12 +9,14 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from warehouse import (
     checks,
+    identity,
     ledger,
     segmentation,
     snapshots,
@@ -81,13 +83,13 @@ def load(
             summary = load_inbox(
                 connection,
                 home,
-                load_id=_next_load_id(connection),
+                load_id=ledger.next_load_id(connection),
                 loaded_at=utc_now(),
                 progress=lambda source, file, done, total: progress(
                     f"{source}/{file} {done / max(total, 1):.0%}"
                 ),
             )
-            changed = summary.n_loaded > 0 or _is_ahead(connection, home)
+            changed = summary.n_loaded > 0 or ledger.is_ahead(connection, home)
             if changed:
                 run = ledger.open_run(connection, utc_now())
                 ledger.record_stage(
@@ -117,7 +119,7 @@ def replay(home: Home, *, only: str | None = None) -> ReplaySummary:
         return replay_quarantine(
             connection,
             home,
-            load_id=_next_load_id(connection),
+            load_id=ledger.next_load_id(connection),
             loaded_at=utc_now(),
             only=only,
         )
@@ -160,14 +162,24 @@ def build(
                 connection, run.run_id, ["build", "segment", "publish"]
             )
         fault_point("build")
-        built = transform.build_models(
+        build_part = partial(
+            transform.build_models,
             home,
-            transform.BEFORE_SEGMENTATION,
             as_of=as_of,
             run_id=run.run_id,
             full_refresh=full_refresh,
             progress=progress,
         )
+        built = build_part(transform.BEFORE_IDENTITY)
+        with open_work(home) as connection:
+            linked = identity.link_identifiers(
+                connection,
+                max_identifiers=home.settings.max_identifiers_per_person,
+            )
+            checks.record_links(connection, run.run_id, linked)
+        progress(linked.in_words())
+        fault_point("build")
+        built += build_part(transform.BEFORE_SEGMENTATION)
         fault_point("build")
         with open_work(home) as connection:
             n_rows = ledger.count_rows(connection, "marts")
@@ -393,11 +405,6 @@ def roll_back(home: Home, version: int | None = None) -> int:
     return chosen
 
 
-def _next_load_id(connection: duckdb.DuckDBPyConnection) -> int:
-    query = "select coalesce(max(load_id), 0) + 1 from ledger.files"
-    return connection.execute(query).fetchall()[0][0]
-
-
 def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:
     """Find the open run, if it is built; after a published one, open its successor."""
     latest = ledger.last_run(connection)
@@ -424,14 +431,6 @@ def _next_version(home: Home, run: ledger.Run) -> int:
     return max([0, *snapshots.versions(home)]) + 1
 
 
-def _is_ahead(connection: duckdb.DuckDBPyConnection, home: Home) -> bool:
-    """Tell whether files, settings or code have changed since the current snapshot."""
-    published = ledger.published_run(home)
-    if published is None:
-        return bool(connection.execute("from ledger.files limit 1").fetchall())
-    return published.fingerprint != ledger.fingerprint(connection, home)
-
-
 def _is_up_to_date(home: Home, as_of: datetime | None) -> bool:
     """Tell whether the current snapshot is what a build would make again."""
     published = ledger.published_run(home)
@@ -442,4 +441,4 @@ def _is_up_to_date(home: Home, as_of: datetime | None) -> bool:
         if run is None or run.status != "published":
             return False
         wanted = as_of or ledger.midnight_after_last_event(connection)
-        return published.as_of == wanted and not _is_ahead(connection, home)
+        return published.as_of == wanted and not ledger.is_ahead(connection, home)

@@ -16,6 +16,7 @@ from warehouse.ledger import PROJECT
 
 DBT_PROJECT = PROJECT / "dbt_project"
 
+BEFORE_IDENTITY = "before_identity"
 BEFORE_SEGMENTATION = "before_segmentation"
 AFTER_SEGMENTATION = "after_segmentation"
 
@@ -31,6 +32,14 @@ class BuildResult:
     n_models: int
     n_tests: int
     warnings: list[str]
+
+    def __add__(self, other: "BuildResult") -> "BuildResult":
+        """Count what two calls did together."""
+        return BuildResult(
+            n_models=self.n_models + other.n_models,
+            n_tests=self.n_tests + other.n_tests,
+            warnings=[*self.warnings, *other.warnings],
+        )
 
 
 def build_models(
@@ -103,6 +112,7 @@ def dbt_variables(home: Home, as_of: datetime, run_id: str) -> dict[str, Any]:
         "run_id": run_id,
         "session_timeout_minutes": settings.session_timeout_minutes,
         "longest_tracker_session_hours": settings.longest_tracker_session_hours,
+        "max_users_per_identifier": settings.max_users_per_identifier,
         "rfm_binning": settings.rfm_binning,
         "rules_min_support": settings.rules_min_support,
         "rules_min_confidence": settings.rules_min_confidence,

@@ -49,9 +49,12 @@ user_agents_read as (
         kept.tracker_session_id,
         kept.order_id,
         kept.product_id,
+        kept.email_hash,
+        kept.phone_hash,
 
         -- strings
         kept.source,
+        kept.namespace,
         kept.event_name,
         kept.page_path,
         kept.referrer_host,

@@ -18,6 +18,14 @@ shared_devices as (
 
 ),
 
+persons_moved as (
+
+    select * from {{ ref('int_persons_resolved') }}
+
+    where is_moved
+
+),
+
 event_names as (
 
     select * from {{ ref('int_event_names_classified') }}
@@ -37,7 +45,7 @@ traffic_channels as (
 ),
 
 -- A bot that borrows somebody's id is not that person.
-persons_resolved as (
+holders_found as (
 
     select
         events.*,
@@ -45,11 +53,11 @@ persons_resolved as (
             when events.user_id is not null then events.user_id
             when events.is_bot then events.anonymous_id
             else coalesce(shared_devices.user_id, devices.user_id, events.anonymous_id)
-        end as person_id,
+        end as holder_id,
         coalesce(
             events.user_id,
             case when not events.is_bot then devices.user_id end
-        ) is not null as is_identified
+        ) is not null as has_user
 
     from events
 
@@ -58,6 +66,25 @@ persons_resolved as (
 
     left join shared_devices
         on events.event_key = shared_devices.event_key
+
+),
+
+persons_resolved as (
+
+    select
+        holders_found.*,
+        coalesce(persons_moved.user_id, holders_found.holder_id) as person_id,
+        holders_found.has_user
+        or coalesce(persons_moved.is_identified, false) as is_identified
+
+    from holders_found
+
+    left join persons_moved
+        on
+            holders_found.holder_id = persons_moved.identifier
+            and persons_moved.identifier_type
+            = case when holders_found.has_user then 'user_id' else 'anonymous_id' end
+            and not holders_found.is_bot
 
 ),
 

@@ -6,11 +6,9 @@ order_lines as (
 
 ),
 
-contacts_owned as (
+persons as (
 
-    select * from {{ ref('int_contacts_owned') }}
-
-    where contact_type = 'email'
+    select * from {{ ref('int_persons_resolved') }}
 
 ),
 
@@ -90,7 +88,12 @@ kept as (
         -- ids
         order_lines.line_key,
         order_lines.order_id,
-        coalesce(order_lines.user_id, contacts_owned.user_id) as user_id,
+        coalesce(
+            persons_of_users.user_id,
+            order_lines.user_id,
+            persons_of_emails.user_id,
+            persons_of_phones.user_id
+        ) as user_id,
         order_lines.product_id,
 
         -- strings
@@ -104,6 +107,12 @@ kept as (
 
         -- booleans
         order_lines.is_marked_cancelled,
+        coalesce(
+            order_lines.user_id is not null
+            or persons_of_emails.is_identified
+            or persons_of_phones.is_identified,
+            false
+        ) as is_identified,
 
         -- timestamps
         order_lines.ordered_at
@@ -113,8 +122,22 @@ kept as (
     anti join deliveries_dropped
         on order_lines.line_key = deliveries_dropped.line_key
 
-    left join contacts_owned
-        on order_lines.email_hash = contacts_owned.contact_hash
+    left join persons as persons_of_users
+        on
+            order_lines.user_id = persons_of_users.identifier
+            and persons_of_users.identifier_type = 'user_id'
+
+    left join persons as persons_of_emails
+        on
+            order_lines.user_id is null
+            and order_lines.email_hash = persons_of_emails.identifier
+            and persons_of_emails.identifier_type = 'email'
+
+    left join persons as persons_of_phones
+        on
+            order_lines.user_id is null
+            and order_lines.phone_hash = persons_of_phones.identifier
+            and persons_of_phones.identifier_type = 'phone'
 
 )
 

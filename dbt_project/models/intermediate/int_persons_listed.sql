@@ -34,7 +34,7 @@ mentions as (
 
     select
         user_id,
-        true as is_identified
+        is_identified
 
     from order_lines
 

@@ -6,17 +6,28 @@ profiles as (
 
 ),
 
-contacts_owned as (
-
-    select * from {{ ref('int_contacts_owned') }}
-
-    where contact_type = 'email'
-
-),
-
 devices as (
 
     select * from {{ ref('int_devices_owned') }}
+
+),
+
+persons as (
+
+    select * from {{ ref('int_persons_resolved') }}
+
+),
+
+users_found as (
+
+    select
+        profiles.*,
+        coalesce(profiles.user_id, devices.user_id) as holding_user_id
+
+    from profiles
+
+    left join devices
+        on profiles.anonymous_id = devices.anonymous_id
 
 ),
 
@@ -24,27 +35,50 @@ persons_found as (
 
     select
         coalesce(
-            profiles.user_id,
-            devices.user_id,
-            contacts_owned.user_id,
-            profiles.anonymous_id
+            persons_of_users.user_id,
+            users_found.holding_user_id,
+            persons_of_devices.user_id,
+            persons_of_emails.user_id,
+            persons_of_phones.user_id,
+            users_found.anonymous_id
         ) as user_id,
-        profiles.country,
-        profiles.age_band,
-        profiles.email_domain_class,
-        profiles.published_attributes,
-        profiles.content_hash,
-        coalesce(profiles.user_id, devices.user_id, contacts_owned.user_id) is not null
-            as is_identified,
-        profiles.signed_up_at
+        users_found.country,
+        users_found.age_band,
+        users_found.email_domain_class,
+        users_found.published_attributes,
+        users_found.content_hash,
+        case
+            when users_found.holding_user_id is not null then true
+            else coalesce(
+                persons_of_devices.is_identified,
+                persons_of_emails.is_identified,
+                persons_of_phones.is_identified,
+                false
+            )
+        end as is_identified,
+        users_found.signed_up_at
 
-    from profiles
+    from users_found
 
-    left join devices
-        on profiles.anonymous_id = devices.anonymous_id
+    left join persons as persons_of_users
+        on
+            users_found.holding_user_id = persons_of_users.identifier
+            and persons_of_users.identifier_type = 'user_id'
 
-    left join contacts_owned
-        on profiles.email_hash = contacts_owned.contact_hash
+    left join persons as persons_of_devices
+        on
+            users_found.anonymous_id = persons_of_devices.identifier
+            and persons_of_devices.identifier_type = 'anonymous_id'
+
+    left join persons as persons_of_emails
+        on
+            users_found.email_hash = persons_of_emails.identifier
+            and persons_of_emails.identifier_type = 'email'
+
+    left join persons as persons_of_phones
+        on
+            users_found.phone_hash = persons_of_phones.identifier
+            and persons_of_phones.identifier_type = 'phone'
 
 ),
 

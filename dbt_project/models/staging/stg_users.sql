@@ -20,6 +20,7 @@ normalized as (
         phone_hash,
 
         -- strings
+        namespace,
         {{ cleaned_country('country') }} as country,
         {{ age_band('birth_year') }} as age_band,
         email_domain_class,

@@ -12,9 +12,19 @@ devices as (
 
 ),
 
-contacts as (
+persons_resolved as (
 
-    select * from {{ ref('int_contacts_owned') }}
+    select * from {{ ref('int_persons_resolved') }}
+
+),
+
+users_moved as (
+
+    select * from persons_resolved
+
+    where
+        identifier_type = 'user_id'
+        and is_moved
 
 ),
 
@@ -33,21 +43,29 @@ identifiers as (
 
     select
         'anonymous_id' as identifier_type,
-        anonymous_id as identifier,
-        user_id,
-        match_rule
+        devices.anonymous_id as identifier,
+        coalesce(users_moved.user_id, devices.user_id) as user_id,
+        devices.match_rule
 
     from devices
+
+    left join users_moved
+        on devices.user_id = users_moved.identifier
 
     union all
 
     select
-        contact_type as identifier_type,
-        contact_hash as identifier,
+        identifier_type,
+        identifier,
         user_id,
-        'same_row' as match_rule
+        case
+            when identifier_type in ('email', 'phone') then 'same_row'
+            else 'same_contact'
+        end as match_rule
 
-    from contacts
+    from persons_resolved
+
+    where is_moved
 
 ),
 

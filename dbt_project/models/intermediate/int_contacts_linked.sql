@@ -1,0 +1,302 @@
+with
+
+event_contacts as (
+
+    select * from {{ ref('int_event_contacts_attributed') }}
+
+),
+
+order_lines as (
+
+    select * from {{ ref('stg_order_lines') }}
+
+    where email_hash is not null or phone_hash is not null
+
+),
+
+profiles as (
+
+    select * from {{ ref('stg_users') }}
+
+    where email_hash is not null or phone_hash is not null
+
+),
+
+devices as (
+
+    select * from {{ ref('int_devices_owned') }}
+
+),
+
+hashed_users as (
+
+    select * from {{ ref('int_hashed_users_matched') }}
+
+),
+
+contacts_carried as (
+
+    select
+        namespace,
+        user_id,
+        anonymous_id,
+        email_hash,
+        phone_hash,
+        first_seen_at,
+        n_rows
+
+    from event_contacts
+
+    union all
+
+    select
+        namespace,
+        user_id,
+        cast(null as string) as anonymous_id,
+        email_hash,
+        phone_hash,
+        ordered_at as first_seen_at,
+        1 as n_rows
+
+    from order_lines
+
+    union all
+
+    select
+        profiles.namespace,
+        coalesce(profiles.user_id, devices.user_id) as user_id,
+        profiles.anonymous_id,
+        profiles.email_hash,
+        profiles.phone_hash,
+        profiles.signed_up_at as first_seen_at,
+        1 as n_rows
+
+    from profiles
+
+    left join devices
+        on profiles.anonymous_id = devices.anonymous_id
+
+),
+
+-- The most trusted identifier of a row holds the others.
+pairs_united as (
+
+    select
+        1 as trust_rank,
+        namespace,
+        'user_id' as identifier_type,
+        user_id as identifier,
+        contact_type,
+        contact_hash,
+        cast(null as timestamp) as first_seen_at,
+        1 as n_rows
+
+    from hashed_users
+
+    union all
+
+    select
+        2 as trust_rank,
+        namespace,
+        'user_id' as identifier_type,
+        user_id as identifier,
+        'email' as contact_type,
+        email_hash as contact_hash,
+        first_seen_at,
+        n_rows
+
+    from contacts_carried
+
+    where
+        user_id is not null
+        and email_hash is not null
+
+    union all
+
+    select
+        3 as trust_rank,
+        namespace,
+        'user_id' as identifier_type,
+        user_id as identifier,
+        'phone' as contact_type,
+        phone_hash as contact_hash,
+        first_seen_at,
+        n_rows
+
+    from contacts_carried
+
+    where
+        user_id is not null
+        and phone_hash is not null
+
+    union all
+
+    select
+        4 as trust_rank,
+        namespace,
+        'anonymous_id' as identifier_type,
+        anonymous_id as identifier,
+        'email' as contact_type,
+        email_hash as contact_hash,
+        first_seen_at,
+        n_rows
+
+    from contacts_carried
+
+    where
+        user_id is null
+        and anonymous_id is not null
+        and email_hash is not null
+
+    union all
+
+    select
+        5 as trust_rank,
+        namespace,
+        'anonymous_id' as identifier_type,
+        anonymous_id as identifier,
+        'phone' as contact_type,
+        phone_hash as contact_hash,
+        first_seen_at,
+        n_rows
+
+    from contacts_carried
+
+    where
+        user_id is null
+        and anonymous_id is not null
+        and phone_hash is not null
+
+    union all
+
+    select
+        6 as trust_rank,
+        namespace,
+        'email' as identifier_type,
+        email_hash as identifier,
+        'phone' as contact_type,
+        phone_hash as contact_hash,
+        first_seen_at,
+        n_rows
+
+    from contacts_carried
+
+    where
+        user_id is null
+        and anonymous_id is null
+        and email_hash is not null
+        and phone_hash is not null
+
+),
+
+pairs_counted as (
+
+    select
+        identifier_type,
+        identifier,
+        contact_type,
+        contact_hash,
+        min(trust_rank) as trust_rank,
+        min(namespace) as namespace,
+        min(first_seen_at) as first_seen_at,
+        cast(sum(n_rows) as bigint) as n_rows
+
+    from pairs_united
+
+    group by
+        identifier_type,
+        identifier,
+        contact_type,
+        contact_hash
+
+),
+
+users_of_namespaces_counted as (
+
+    select
+        contact_type,
+        contact_hash,
+        namespace,
+        count(*) as n_users
+
+    from pairs_counted
+
+    where identifier_type = 'user_id'
+
+    group by
+        contact_type,
+        contact_hash,
+        namespace
+
+),
+
+users_counted as (
+
+    select
+        contact_type,
+        contact_hash,
+        max(n_users) as n_users_of_a_namespace,
+        cast(sum(n_users) as bigint) as n_users
+
+    from users_of_namespaces_counted
+
+    group by
+        contact_type,
+        contact_hash
+
+),
+
+contacts_blocked as (
+
+    select
+        contact_type,
+        contact_hash,
+        case
+            when n_users > {{ var("max_users_per_identifier") }} then 'too_many_users'
+            else 'shared'
+        end as block_reason
+
+    from users_counted
+
+    where
+        n_users > {{ var("max_users_per_identifier") }}
+        or n_users_of_a_namespace > 1
+
+),
+
+judged as (
+
+    select
+        -- ids
+        pairs_counted.identifier,
+        pairs_counted.contact_hash,
+
+        -- strings
+        pairs_counted.identifier_type,
+        pairs_counted.contact_type,
+        pairs_counted.namespace,
+        coalesce(blocked_contacts.block_reason, blocked_identifiers.block_reason)
+            as block_reason,
+
+        -- numerics
+        pairs_counted.trust_rank,
+        pairs_counted.n_rows,
+
+        -- timestamps
+        pairs_counted.first_seen_at
+
+    from pairs_counted
+
+    left join contacts_blocked as blocked_contacts
+        on
+            pairs_counted.contact_type = blocked_contacts.contact_type
+            and pairs_counted.contact_hash = blocked_contacts.contact_hash
+
+    left join contacts_blocked as blocked_identifiers
+        on
+            pairs_counted.identifier_type = blocked_identifiers.contact_type
+            and pairs_counted.identifier = blocked_identifiers.contact_hash
+
+)
+
+select * from judged

@@ -1,0 +1,172 @@
+with
+
+components as (
+
+    select * from {{ ref('stg_identity__components') }}
+
+),
+
+events as (
+
+    select * from {{ ref('int_events_deduplicated') }}
+
+    where not is_bot
+
+),
+
+order_lines as (
+
+    select * from {{ ref('stg_order_lines') }}
+
+),
+
+profiles as (
+
+    select * from {{ ref('stg_users') }}
+
+),
+
+-- A person is published under an id of a source; under an address, nobody is.
+ids_counted as (
+
+    select
+        component,
+        identifier_type,
+        identifier,
+        count(*) over (partition by component) as n_ids
+
+    from components
+
+    where identifier_type in ('user_id', 'anonymous_id')
+
+),
+
+ids_seen as (
+
+    select
+        'user_id' as identifier_type,
+        user_id as identifier,
+        occurred_at as seen_at
+
+    from events
+
+    where user_id is not null
+
+    union all
+
+    select
+        'anonymous_id' as identifier_type,
+        anonymous_id as identifier,
+        occurred_at as seen_at
+
+    from events
+
+    where anonymous_id is not null
+
+    union all
+
+    select
+        'user_id' as identifier_type,
+        user_id as identifier,
+        ordered_at as seen_at
+
+    from order_lines
+
+    where user_id is not null
+
+    union all
+
+    select
+        'user_id' as identifier_type,
+        user_id as identifier,
+        signed_up_at as seen_at
+
+    from profiles
+
+    where
+        user_id is not null
+        and signed_up_at is not null
+
+),
+
+-- Only where several ids could name a person it matters which was first.
+ids_first_seen as (
+
+    select
+        ids_seen.identifier_type,
+        ids_seen.identifier,
+        min(ids_seen.seen_at) as first_seen_at
+
+    from ids_seen
+
+    semi join ids_counted
+        on
+            ids_seen.identifier = ids_counted.identifier
+            and ids_seen.identifier_type = ids_counted.identifier_type
+            and ids_counted.n_ids > 1
+
+    group by
+        ids_seen.identifier_type,
+        ids_seen.identifier
+
+),
+
+ids_ranked as (
+
+    select
+        ids_counted.component,
+        ids_counted.identifier_type,
+        ids_counted.identifier,
+        row_number() over (
+            partition by ids_counted.component
+            order by
+                ids_counted.identifier_type desc,
+                ids_first_seen.first_seen_at asc nulls last,
+                ids_counted.identifier asc
+        ) as id_rank
+
+    from ids_counted
+
+    left join ids_first_seen
+        on
+            ids_counted.identifier_type = ids_first_seen.identifier_type
+            and ids_counted.identifier = ids_first_seen.identifier
+
+),
+
+persons_named as (
+
+    select
+        component,
+        identifier_type,
+        identifier
+
+    from ids_ranked
+
+    where id_rank = 1
+
+),
+
+resolved as (
+
+    select
+        -- ids
+        components.identifier,
+        persons_named.identifier as user_id,
+
+        -- strings
+        components.identifier_type,
+
+        -- booleans
+        persons_named.identifier_type = 'user_id' as is_identified,
+        components.identifier_type <> persons_named.identifier_type
+        or components.identifier <> persons_named.identifier as is_moved
+
+    from components
+
+    inner join persons_named
+        on components.component = persons_named.component
+
+)
+
+select * from resolved

@@ -1,0 +1,20 @@
+with
+
+source as (
+
+    select * from {{ source('identity', 'components') }}
+
+),
+
+renamed as (
+
+    select
+        component,
+        identifier_type,
+        identifier
+
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,192 @@
+"""Who is who: each way in which people come and go, from dumps to published persons."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from warehouse import stages
+from warehouse.connection import open_work
+from warehouse.home import Home
+
+TRACKER = {
+    "user_id": "user",
+    "anonymous_id": "device",
+    "event_name": "event",
+    "occurred_at": "at",
+    "email": "email",
+    "phone": "phone",
+}
+LIST = {"user_id": "user", "email": "email", "phone": "phone", "signed_up_at": "at"}
+ORDERS = {
+    "order_id": "order",
+    "ordered_at": "at",
+    "product_id": "sku",
+    "user_id": "user",
+    "email": "email",
+}
+
+
+class Inbox:
+    """A home whose sources are told line by line, one day after the other."""
+
+    def __init__(self, root: Path, settings: str = "") -> None:
+        self.home = Home.at(root)
+        self.home.inbox.mkdir(parents=True)
+        (self.home.root / "settings.yml").write_text(settings)
+
+    def source(
+        self, name: str, kind: str, columns: dict, *lines: dict, namespace: str = ""
+    ) -> None:
+        folder = self.home.inbox / name
+        folder.mkdir()
+        config = {"adapter": "generic", "kind": kind, "columns": columns}
+        if namespace:
+            config["namespace"] = namespace
+        (folder / "source.yml").write_text(json.dumps(config))
+        usual = {"event": "page_view", "sku": "s"}
+        told = [
+            {"at": f"2026-01-01 10:{minute:02d}:00"} | usual | line
+            for minute, line in enumerate(lines)
+        ]
+        text = "\n".join(map(json.dumps, told))
+        (folder / "dump.jsonl").write_text(text)
+
+    def build(self) -> None:
+        stages.load(self.home)
+        stages.build(self.home)
+
+    def query(self, question: str) -> list[tuple]:
+        with open_work(self.home) as connection:
+            return connection.execute(question).fetchall()
+
+    def users(self) -> set[str]:
+        return {user for (user,) in self.query("select user_id from marts.users")}
+
+    def users_of_events(self) -> list[str]:
+        """List the person of each event, in the order in which they happened."""
+        rows = self.query(
+            "select user_id from intermediate.int_events_identified "
+            "order by source, occurred_at, event_id"
+        )
+        return [user for (user,) in rows]
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Inbox:
+    """A home where everything happens at once, each scenario with people of its own."""
+    town = Inbox(tmp_path_factory.mktemp("town"))
+    town.source(
+        "web",
+        "events",
+        TRACKER,
+        # two logins on one device, with a logout between them
+        {"device": "d1"},
+        {"device": "d1", "user": "ann"},
+        {"device": "d1"},
+        {"device": "d1", "user": "bob"},
+        {"device": "d1"},
+        # an address given before there is a login
+        {"device": "d2", "email": "Cyd.Ray+shop@gmail.com"},
+        {"device": "d3", "user": "cyd", "email": "cydray@googlemail.com"},
+        # a mailbox that two share
+        {"user": "dan", "email": "family@example.org"},
+        {"user": "eve", "email": "family@example.org"},
+        {"device": "d4", "email": "family@example.org"},
+        # devices that nobody ever logged in on
+        {"device": "d5", "email": "fay@example.org"},
+        {"device": "d6", "email": "fay@example.org"},
+        # a kiosk
+        *[{"device": "kiosk", "user": f"guest{n}"} for n in range(20)],
+        # an address on a device that changed hands, by who was there
+        {"device": "d7", "user": "gus"},
+        {"device": "d7", "email": "gus@example.org"},
+        {"device": "d7", "user": "hal"},
+    )
+    town.source(
+        "app",
+        "events",
+        TRACKER,
+        {"user": "1", "phone": "+49 170 1234567"},
+        {"user": "2", "email": "gus@example.org"},
+        {"user": "3", "email": "family@example.org"},
+        # u1 - e1 - v - e2 - u2: the chain would join ida and jan
+        {"user": "4", "email": "ida@example.org"},
+        {"user": "4", "email": "jan@example.org"},
+        namespace="app",
+    )
+    town.source(
+        "crm",
+        "users",
+        LIST,
+        {"user": "ann", "phone": "0049 170 1234567", "at": "2025-01-01"},
+        {"user": "ida", "email": "ida@example.org", "at": "2025-01-02"},
+        {"user": "jan", "email": "jan@example.org", "at": "2025-01-03"},
+    )
+    town.source(
+        "till",
+        "order_lines",
+        ORDERS,
+        {"order": "o1", "email": "CydRay@gmail.com"},
+        {"order": "o2", "email": "fay@example.org"},
+        {"order": "o3", "email": "family@example.org"},
+        {"order": "o4", "email": "nobody@example.org"},
+    )
+    town.build()
+    return town
+
+
+def test_each_event_is_of_who_was_there(town: Inbox):
+    web = town.users_of_events()[5:]
+
+    assert web[:5] == ["ann", "ann", "ann", "bob", "bob"]
+    assert web[-3:] == ["app:2", "app:2", "hal"]
+
+
+def test_events_before_a_login_join_the_person(town: Inbox):
+    assert town.users_of_events()[10:12] == ["cyd", "cyd"]
+    assert not {"d2", "d3"} & town.users()
+
+
+def test_a_mailbox_that_two_share_joins_nobody(town: Inbox):
+    assert town.users_of_events()[12:15] == ["dan", "eve", "d4"]
+    assert "app:3" in town.users()
+
+
+def test_devices_are_one_person_by_an_address(town: Inbox):
+    assert town.users_of_events()[15:17] == ["d5", "d5"]
+    assert town.query("select is_identified from marts.users where user_id = 'd5'") == [
+        (False,)
+    ]
+
+
+def test_guests_of_a_kiosk_stay_strangers(town: Inbox):
+    assert {f"guest{n}" for n in range(20)} <= town.users()
+
+
+def test_users_of_two_namespaces_are_one_person(town: Inbox):
+    assert town.users_of_events()[:2] == ["ann", "app:2"]
+    assert not {"app:1", "gus"} & town.users()  # who was not seen first
+
+
+def test_a_chain_never_joins_two_users_of_a_namespace(town: Inbox):
+    app_4 = set(town.users_of_events()[3:5])
+
+    assert app_4 == {"ida"}  # who was seen with an address first
+    assert "jan" in town.users()
+
+
+def test_orders_find_their_person_by_an_address(town: Inbox):
+    rows = town.query("select order_id, user_id from marts.orders order by order_id")
+    assert rows == [("o1", "cyd"), ("o2", "d5"), ("o3", None), ("o4", None)]
+
+
+def test_no_person_has_two_users_of_a_namespace(town: Inbox):
+    assert (
+        town.query("""
+            select user_id from marts.user_identifiers
+            where identifier_type = 'user_id'
+            group by user_id, starts_with(identifier, 'app:') having count(*) > 1
+        """)
+        == []
+    )
