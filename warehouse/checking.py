@@ -16,10 +16,12 @@ from warehouse.adapters.mapping import TimeLimits
 from warehouse.adapters.quoting import sql_name
 from warehouse.adapters.reading import BLANK, Reading
 from warehouse.connection import LOADING_MEMORY
+from warehouse.drift import missing_columns
 from warehouse.guessing import guess_columns, guess_unit, named_maps, recognize
 from warehouse.home import parse_config
 from warehouse.inbox import Dump, dump_at
 from warehouse.integrity import Scan, scan_file
+from warehouse.personal_names import is_personal_name
 from warehouse.quarantine import FileRefusedError, shorten
 from warehouse.raw_tables import create_tables
 from warehouse.sources import (
@@ -34,6 +36,7 @@ from warehouse.sources import (
 
 LINES_SAMPLED = 1000
 MAX_DEPTH_OF_PATHS = 3
+NAMES_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,10 @@ class DumpCheck:
     n_accepted: int = 0
     n_blank: int = 0
     fields: list[FieldCheck] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)  # other kinds that lines tell of
     kept: list[str] = field(default_factory=list)  # not mapped, in attributes
+    withheld: list[str] = field(default_factory=list)  # of those, in the vault
+    doubts: list[str] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     file_refused: str | None = None  # why nothing of it would be loaded
     wanting: list[str] = field(default_factory=list)  # fields that have to be named
@@ -94,8 +100,16 @@ class DumpCheck:
         for one in self.fields:
             share = one.n_given / max(self.n_accepted, 1)
             lines.append(f"  {one.field:<{width}}  {share:>4.0%}  {one.comes_from}")
-        if self.kept:
-            lines.append(f"kept in attributes: {', '.join(self.kept)}")
+        lines += self.also
+        for words, names in (
+            ("kept in attributes", self.kept),
+            ("kept in the vault alone, by their names", self.withheld),
+        ):
+            if names:
+                more = len(names) - NAMES_SHOWN
+                rest = f", and {more} more (--json lists them)" if more > 0 else ""
+                lines.append(f"{words}: {', '.join(names[:NAMES_SHOWN])}{rest}")
+        lines += self.doubts
         lines += [
             f"refused: {one.reason}: {one.n_lines:,} lines, such as line "
             f"{one.line_number:,}: {one.example}"
@@ -187,7 +201,14 @@ def _guess(
         found = DumpCheck(dump.file, adapter, f"it has {seen}")
         return found, {"adapter": adapter}
     kind, columns = guess_columns(names)
-    found = DumpCheck(dump.file, "generic", "guessed by the names of its columns", kind)
+    known_by = f"guessed by the names of {len(columns)} of its {len(names)} columns"
+    found = DumpCheck(dump.file, "generic", known_by, kind)
+    if 2 * len(columns) < len(names):
+        others = " or ".join(other for other in REQUIRED if other != kind)
+        found.doubts.append(
+            f"most of its columns are not known: see whether it is {kind}, and not "
+            f"{others}, and map in source.yml what matters"
+        )
     found.wanting = [
         " or ".join(group)
         for group in REQUIRED[kind]
@@ -210,14 +231,18 @@ def _paths(
     """List the names of a dump's columns; of JSON, dotted paths of its first lines."""
     if dump.format not in ("json", "jsonl"):
         return reading.names
+    return _paths_in(
+        connection,
+        "select line as object from lines_staged "
+        "where json_valid(line) and json_type(line) = 'OBJECT'",
+    )
+
+
+def _paths_in(connection: duckdb.DuckDBPyConnection, objects: str) -> list[str]:
+    """List the dotted paths that there are in the first of some JSON objects."""
     ((structure,),) = connection.execute(
-        f"""
-        select json_group_structure(cast(line as json)) from (
-            select line from lines_staged
-            where json_valid(line) and json_type(line) = 'OBJECT'
-            limit {LINES_SAMPLED}
-        )
-        """
+        "select json_group_structure(cast(object as json)) "
+        f"from ({objects} limit {LINES_SAMPLED})"
     ).fetchall()
     found = json.loads(structure or "{}")
     return list(_flattened(found)) if isinstance(found, dict) else []
@@ -277,11 +302,18 @@ def _judge(
         FieldCheck(name, _rule_in_words(source.columns[name], reading), n_given)
         for name, n_given in zip(mapped, counts, strict=True)
     ]
-    kept = connection.execute(
-        "select distinct unnest(json_keys(attributes)) as name from looked_at "
-        "where reason is null order by name"
-    ).fetchall()
-    found.kept = [shorten(name.encode()) for (name,) in kept]
+    found.also = [_part_in_words(part, reading) for part in source.parts]
+    found.doubts += [
+        f"no column {column}" for column in missing_columns(connection, source, reading)
+    ]
+    for path in _paths_in(
+        connection,
+        "select attributes as object from looked_at "
+        "where reason is null and attributes is not null",
+    ):
+        is_withheld = any(map(is_personal_name, path.split(".")))
+        names = found.withheld if is_withheld else found.kept
+        names.append(shorten(path.encode()))
     refused = connection.execute(
         """
         select reason, count(*), min(line_number), min_by(raw_line, line_number)
@@ -299,6 +331,18 @@ def _judge(
         for one in scan.refused
     ]
     found.n_lines = found.n_accepted + sum(n for _, n, *_ in refused)
+
+
+def _part_in_words(part: Source, reading: Reading) -> str:
+    """Say which rows of another kind come of the lines, too."""
+    asked = " and ".join(
+        f"{path} is {' or '.join(values)}" for path, values in part.where.items()
+    )
+    fields = ", ".join(
+        f"{name} from {_rule_in_words(rule, reading)}"
+        for name, rule in part.columns.items()
+    )
+    return f"also {part.kind}{f', where {asked}' if asked else ''}: {fields}"
 
 
 def _rule_in_words(rule: ColumnRule, reading: Reading) -> str:

@@ -123,24 +123,53 @@ def _record(
 
 
 def _rows_reconciled(connection: duckdb.DuckDBPyConnection) -> Check:
-    """Rows in `raw` and lines accepted by the ledger must be the same."""
-    counts = " union all ".join(
-        f"select file_id, count(*) as n_rows from raw.{kind} group by file_id"
-        for kind in FIELDS
+    """Lines with a row in `raw` and lines accepted by the ledger must be the same.
+
+    A line may have rows of several kinds, as one that tells of a person, too.
+    """
+    rows, counts = (
+        " union all ".join(
+            f"select {columns} from raw.{kind} {rest}" for kind in FIELDS
+        )
+        for columns, rest in (
+            ("file_id, row_key", "semi join files_of_several_kinds using (file_id)"),
+            ("file_id, count(*) as n_rows", "group by file_id"),
+        )
     )
-    difference = connection.execute(
-        f"with found as ({counts}) "
-        "select coalesce(sum(abs(coalesce(n_rows, 0) - coalesce(n_accepted, 0))), 0) "
-        "from found full join "
-        "(from ledger.files where status = 'loaded') as files using (file_id)"
-    ).fetchall()[0][0]
+    ((difference, files),) = connection.execute(
+        f"""
+        with counted as ({counts}),
+        files_of_several_kinds as (
+            select file_id from counted group by file_id having count(*) > 1
+        ),
+        found as (
+            from counted anti join files_of_several_kinds using (file_id)
+            union all
+            select file_id, count(distinct row_key) from ({rows}) group by file_id
+        ),
+        compared as (
+            select
+                coalesce(source || '/' || file, 'file ' || file_id) as file,
+                abs(coalesce(n_rows, 0) - coalesce(n_accepted, 0)) as difference
+            from found full join (
+                from ledger.files where status = 'loaded'
+            ) as files using (file_id)
+        )
+        select
+            coalesce(sum(difference), 0),
+            coalesce(string_agg(file, ', ' order by file), '')
+        from compared where difference > 0
+        """
+    ).fetchall()
     return Check(
         "rows_reconciled",
         "error",
         float(difference),
         0,
-        "rows in the raw tables that no file of the ledger accounts for, or lines "
-        "that the ledger accepted and no raw table holds",
+        f"rows in the raw tables that no file of the ledger accounts for, or lines "
+        f"that the ledger accepted and no raw table holds: {files}"
+        if difference
+        else "every accepted line has its row in the raw tables",
     )
 
 

@@ -35,7 +35,8 @@ _SYNONYMS = {
     "category": "category productcategory department itemcategory",
     "price": "price itemprice amount",
     "quantity": "quantity qty count units",
-    "order_id": "orderid orderno ordernumber order invoiceno invoice transactionid",
+    "order_id": "orderid orderno ordernumber order invoiceno invoice transactionid "
+    "number",
     "revenue": "revenue total ordertotal totalprice",
     "currency": "currency currencycode",
     "items": "items products lines basket cart",
@@ -91,14 +92,15 @@ def guess_columns(names: list[str]) -> tuple[str, dict[str, str]]:
     """Guess the kind of a dump, and which column of theirs is which field of ours.
 
     A name counts for a field if it is one of those that others have for it, alone or as
-    the end of a dotted path. The kind is the first whose needs are met by most.
+    the end of a dotted path. The kind is the first of those with most columns, of which
+    each field that has to be there and is not takes away two.
     """
     guesses = {kind: _columns_of(kind, names) for kind in _KINDS}
 
-    def fit(kind: str) -> tuple[int, int]:
+    def fit(kind: str) -> int:
         columns = guesses[kind]
         met = [any(field in columns for field in group) for group in REQUIRED[kind]]
-        return sum(met) - len(met), len(columns)
+        return len(columns) - 2 * met.count(False)
 
     kind = max(_KINDS, key=fit)
     return kind, guesses[kind]

@@ -141,7 +141,7 @@ def _safe_link(path: Path, staged_files: Path) -> Path:
     """Name a file so that DuckDB sees no pattern in its name."""
     link = staged_files / "dump"
     link.unlink(missing_ok=True)
-    link.symlink_to(path)
+    link.symlink_to(path.absolute())
     return link
 
 

@@ -11,10 +11,14 @@ from warehouse.raw_tables import WITHHELD
 _PERSONAL = re.compile(
     r"""(?:^|\ )(?:
     (?:first|last|full|given|family|middle|maiden|fore|sur|birth|legal|real|nick|user
-      |customer|client|contact|recipient|person|holder|billing|shipping)\ ?name
-    | vorname | nachname
+      |customer|client|contact|recipient|person|holder|billing|shipping|display|to|from
+      |sender|receiver|employee|kunde|kunden)\ ?name
+    | vorname | nachname | geburtsname | contact\ ?person | ansprechpartner(?:in)?
+    | kontakt | empf(?:ä|ae)nger | employee
     | e\ ?mail(?:\ ?(?:address|adresse))?
-    | (?:tele)?(?:phone|fon)(?:\ ?(?:number|no|nr))? | (?:cell|mobile)\ ?(?:number|no)?
+    | (?:tele)?(?:phone|fon)(?:\ ?(?:number|nummer|no|nr))? | contact\ ?(?:number|no)
+    | (?:cell|mobile|whats\ ?app)\ ?(?:number|no)?
+    | (?:handy|mobil|ruf)\ ?(?:nummer|nr) | handy
     | fax(?:\ ?(?:number|no))? | msisdn
     | (?:street|strasse|straße)(?:\ ?(?:name|number|no))?
     | (?:address|addr|adresse|anschrift)(?:\ ?line)?
@@ -30,10 +34,14 @@ _PERSONAL = re.compile(
 )
 _WHOLE = {"mail"}
 _COARSE = ("geo ", "geoip ", "ip geo")  # where an IP address is from, as trackers tell
-_OF_A_PERSON = {"name"}  # in a customer list; elsewhere a product has a name, too
+# In a customer list, or in an object of a person; elsewhere a product has a name, too.
+_OF_A_PERSON = {"name"}
+_PERSONS = {"traits", "user", "person", "customer", "profile", "contact", "recipient"}
+_NAME_OF_A_PERSON = "$name"  # of trackers whose own fields begin with a dollar
 # Whatever `_PERSONAL` finds has one of these in it, or is spelled with an escape.
 _STEMS = (
-    "name|mail|fon|phone|cell|mobile|fax|msisdn|stra|street|add?r|anschrift|house|haus"
+    "name|mail|fon|phone|cell|mobil|handy|ruf|whats|contact|kontakt|ansprech|empf"
+    "|employee|fax|msisdn|stra|street|add?r|anschrift|house|haus"
     "|zip|post|plz|birth|dob|born|geburt|forwarded|ssn|social|passport|tax|national"
     r"|personal|iban|number|[^a-z]ip|\\u00"
 )
@@ -104,7 +112,10 @@ def withhold(text: str, kept: list[str], *, of_persons: bool) -> tuple[str, list
     def is_withheld() -> bool:
         if name is None or [*levels[1:], name] in exempt:
             return False
-        return is_personal_name(name) or (of_persons and _words(name) in _OF_A_PERSON)
+        if is_personal_name(name) or name == _NAME_OF_A_PERSON:
+            return True
+        is_of_person = of_persons or _words(levels[-1] if levels else "") in _PERSONS
+        return is_of_person and _words(name) in _OF_A_PERSON
 
     def replace(start: int, end: int, value: str) -> None:
         nonlocal copied_to

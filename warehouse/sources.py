@@ -159,6 +159,8 @@ class Source(BaseModel):
             raise ValueError("no name or value may hold a NUL")
         for part in (self, *self.also):
             _check_part(part)
+        if self.sessions == "tracker" and "session_id" not in self.columns:
+            raise ValueError("sessions: tracker needs columns.session_id")
         for i, part in enumerate(self.also):
             if part.kind == self.kind or any(
                 part.kind == other.kind and not _are_apart(part, other)
@@ -252,7 +254,14 @@ def read_source(folder: Path) -> Source:
             raise ConfigurationError(
                 f"{path}: {only_of_parts}: only parts in also have it"
             )
-    if adapter != "generic" and adapter in get_args(Adapter) and "kind" in content:
+    if "adapter" in content and adapter not in get_args(Adapter):
+        nearest = difflib.get_close_matches(str(adapter), get_args(Adapter), n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else "known:"
+        raise ConfigurationError(
+            f"{path}: adapter: there is no {adapter!a}; {hint} "
+            f"({', '.join(get_args(Adapter))})"
+        )
+    if adapter != "generic" and "kind" in content:
         raise ConfigurationError(f"{path}: kind: {adapter} knows its own")
     return parse_config(Source, {**with_map(content), "name": folder.name}, path)
 

@@ -214,6 +214,12 @@ def load_encryption(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("set temp_file_encryption = true")
 
 
+_WAY_OUT = (
+    "restore the two that belong together from your backup, or remove vault.duckdb and "
+    "work.duckdb: the next load reads the inbox again"
+)
+
+
 def attach(
     connection: duckdb.DuckDBPyConnection, path: Path, key: Key, name: str
 ) -> None:
@@ -234,12 +240,11 @@ def attach(
     except duckdb.Error as error:  # whose words may hold the statement
         if "Wrong encryption key" in str(error):
             raise ConfigurationError(
-                f"{key.path}: does not open {path}; restore the key that it was "
-                "written with from your backup"
+                f"{path}: {key.path} does not open it: it is the vault of another "
+                f"home, or of another time than the key; {_WAY_OUT}"
             ) from None
         raise TesseraError(
-            f"{path}: is damaged, or no vault ({type(error).__name__}); restore it "
-            "from your backup"
+            f"{path}: is damaged, or no vault ({type(error).__name__}); {_WAY_OUT}"
         ) from None
     path.chmod(0o600)
 

@@ -15,7 +15,7 @@ from io import StringIO
 from typing import NamedTuple
 
 import pytest
-from running import REFERENCE_DATA, ROOT
+from running import REFERENCE_DATA, ROOT, query, without_docs
 
 from warehouse import stages
 from warehouse.connection import open_work, rows_by_name
@@ -406,8 +406,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         shutil.copytree(SNOWPLOW_WEB / "events", home.inbox / "web")
         source = {"adapter": "snowplow", "namespace": "web", "sessions": "tracker"}
         (home.inbox / "web" / "source.yml").write_text(json.dumps(source))
-    stages.load(home)
-    stages.build(home)
+    without_docs(home)
+    stages.run(home)
     return home
 
 
@@ -465,6 +465,14 @@ def test_every_tracker_tells_the_same_day(
 
     assert expected
     assert rows_of(home, address_of, table, tracker, without) == expected
+
+
+def test_what_lines_tell_of_persons_and_events_is_published(home: Home):
+    both = query(home, "select count(*) from marts.users where is_identified")
+    assert both[0][0] >= 2 * len(TRACKERS)
+    assert query(
+        home, "select verdict from ops.checks where check_name = 'rows_reconciled'"
+    ) == [("passed",)]
 
 
 def test_the_day_is_as_it_was_told(home: Home, address_of: dict[str, str]):

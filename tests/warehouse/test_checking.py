@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 import yaml
@@ -46,6 +47,56 @@ def test_what_is_said_of_a_dump_is_what_a_load_does(dump, events):
     rows = events.query("select count(user_id), count(page_url) from raw.events")
     given = {one.field: one.n_given for one in found.fields}
     assert [(given["user_id"], given["page_url"])] == rows
+
+
+def test_a_dump_may_be_named_from_where_one_stands(dump, monkeypatch):
+    monkeypatch.chdir(dump.parent)
+
+    assert check_dump(Path(dump.name), NOW).n_accepted == 2
+
+
+def test_a_list_of_orders_is_not_taken_for_one_of_customers(tmp_path):
+    path = tmp_path / "o.csv"
+    header = "number,customer,created,sku,qty,price,state"
+    path.write_text(f"{header}\n1,c1,2026-03-01T10:00:00Z,A,1,2.5,ok\n")
+
+    found = check_dump(path, NOW)
+
+    assert (found.kind, found.n_accepted, found.wanting) == ("order_lines", 1, [])
+    assert found.chosen_by == "guessed by the names of 6 of its 7 columns"
+    assert found.doubts == []
+
+
+def test_a_guess_by_few_columns_is_doubted(tmp_path):
+    path = tmp_path / "o.csv"
+    path.write_text("userId,Seite,Zeitpunkt,Aktion\nu1,/a,2026-03-01,gesehen\n")
+
+    assert "most of its columns are not known" in check_dump(path, NOW).in_words()
+
+
+def test_what_a_line_tells_of_persons_and_what_is_withheld_is_said(tmp_path):
+    line = {"type": "identify", "messageId": "m", "userId": "u",
+            "originalTimestamp": "2026-01-01T00:00:00Z", "channel": "server",
+            "timestamp": "2026-01-01T00:00:00Z", "anonymousId": "a",
+            "traits": {"plan": {"name": "pro"}, "street": "Hill 1"}}  # fmt: skip
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(line))
+
+    words = check_dump(path, NOW).in_words()
+
+    assert "also users, where type is identify: user_id from userId" in words
+    assert "kept in attributes: channel" in words
+    assert "traits.plan" in words
+    assert "kept in the vault alone, by their names: traits.street" in words
+
+
+def test_a_misspelt_column_is_said(events):
+    events.put_events("a.jsonl", {})
+    events.describe({"user_id": "usr"})
+
+    words = check_dump(events.folder / "a.jsonl", NOW).in_words()
+
+    assert "no column usr (is it user now?)" in words
 
 
 def test_a_guess_knows_paths_units_and_what_is_left(dump):

@@ -21,9 +21,12 @@ PERSONAL = """
     date_of_birth ip IP clientIp clientIP client_ip $ip ip_address ipAddress
     adresse liefer_adresse anschrift hausnummer geburtstag nachname fax msisdn
     IPAddress ipv4 x-forwarded-for remote_addr ssn iban passport_no taxId houseNo
+    Handynummer WhatsApp contact_number contact-person displayName Geburtsname
+    Ansprechpartner Empfänger Kontakt to_name kunde_name Employee Telefonnummer Handy
 """.split()  # noqa: SIM905
 HARMLESS = """
-    event_name name product_name campaign_name utm_name city country ship tooltip
+    contact_id contacts phase truffle thandy event_name name product_name
+    campaign_name utm_name city country ship tooltip
     clip description zipped equipment plan iphone_model phone_model emails_sent
     email_opened birth_year tax number post social geo_zipcode $geoip_postal_code
 """.split()  # noqa: SIM905
@@ -47,7 +50,20 @@ def test_other_names_are_left_alone(name: str):
     assert not is_personal_name(name)
 
 
-def test_a_mere_name_is_a_persons_in_a_customer_list_alone():
+def test_a_mere_name_is_a_persons_in_what_tells_of_one():
+    line = '{"traits":{"name":"Ann","plan":{"name":"pro"}},"$name":"Ann","name":"Cup"}'
+
+    text, names = withhold(line, [], of_persons=False)
+
+    assert json.loads(text) == {
+        "traits": {"name": WITHHELD, "plan": {"name": "pro"}},
+        "$name": WITHHELD,
+        "name": "Cup",
+    }
+    assert names == ["name", "$name"]
+
+
+def test_a_mere_name_is_a_persons_in_a_customer_list():
     line = '{"name":"Ann"}'
 
     assert withhold(line, [], of_persons=False) == (line, [])

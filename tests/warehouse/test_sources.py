@@ -49,7 +49,9 @@ def test_every_form_of_column_is_read(tmp_path: Path):
     [
         ("kind: events", "kind: clicks", "kind"),
         ("adapter: generic", "adapter: segment", "segment knows its own"),
-        ("adapter: generic", "adapter: magic", "adapter"),
+        ("adapter: generic", "adapter: magic", "there is no 'magic'"),
+        ("adapter: generic", "adapter: segmnt", "did you mean segment?"),
+        ("adapter: generic", "adapter: 7", "there is no 7"),
         ("Europe/Berlin", "Berlin", "'Berlin' is not a name like"),
         ("Europe/Berlin", "../../etc/passwd", "is not a name like"),
         ("namespace: shop", "namespace: a:b", "namespace"),
@@ -84,6 +86,14 @@ def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, words: str):
 
     assert "shop/source.yml" in str(refusal.value)
     assert refusal.value.exit_code == 2
+
+
+def test_a_trackers_sessions_need_its_ids(tmp_path: Path):
+    text = GOOD.replace("  session_id: context.session\n", "")
+    (tmp_path / "source.yml").write_text(f"sessions: tracker\n{text}")
+
+    with pytest.raises(ConfigurationError, match="needs columns.session_id"):
+        read_source(tmp_path)
 
 
 def test_a_pattern_that_cannot_be_searched_is_refused(tmp_path: Path):
