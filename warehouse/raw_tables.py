@@ -214,6 +214,22 @@ LEDGER = {
 }
 
 PREVIOUS = {
+    "previous.user_identifiers": {
+        "identifier_type": "VARCHAR",
+        "identifier": "VARCHAR",
+        "user_id": "VARCHAR",
+        "match_rule": "VARCHAR",
+    },
+    "previous.identity_changes": {
+        "run_id": "VARCHAR",
+        "identifier_type": "VARCHAR",
+        "identifier": "VARCHAR",
+        "change": "VARCHAR",
+        "from_user_id": "VARCHAR",
+        "to_user_id": "VARCHAR",
+        "reason": "VARCHAR",
+        "changed_at": "TIMESTAMP",
+    },
     "previous.user_segments": {
         "user_id": "VARCHAR",
         "segment_id": "VARCHAR",

@@ -23,6 +23,14 @@ from warehouse.home import Home
 
 PUBLISHED_SCHEMAS = ("marts", "segments", "ops")
 
+_REMEMBERED = (
+    ("marts", "user_identifiers"),
+    ("marts", "identity_changes"),
+    ("segments", "user_segments"),
+    ("segments", "segment_history"),
+    ("segments", "segment_changes"),
+)
+
 _SNAPSHOT_NAME = re.compile(r"^tessera_(\d{6,})\.duckdb$")
 
 
@@ -63,15 +71,14 @@ def remember_previous(connection: duckdb.DuckDBPyConnection, home: Home) -> None
     All memory comes from what was published last: a run that failed or was killed has
     left none, and a lost working file loses none.
     """
-    tables = ("user_segments", "segment_history", "segment_changes")
     with attached_current(connection, home) as is_there, transaction(connection):
-        for table in tables:
+        for schema, table in _REMEMBERED:
             connection.execute(f"delete from previous.{table}")
-            if is_there:
+            columns = _shared_columns(connection, schema, table) if is_there else ""
+            if columns:  # an earlier version published less
                 connection.execute(
                     f"insert into previous.{table} by name "
-                    f"select {_shared_columns(connection, table)} "
-                    f"from current_snapshot.segments.{table}"
+                    f"select {columns} from current_snapshot.{schema}.{table}"
                 )
 
 
@@ -287,16 +294,18 @@ def _close_run(connection: duckdb.DuckDBPyConnection, publication: Publication) 
     )
 
 
-def _shared_columns(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+def _shared_columns(
+    connection: duckdb.DuckDBPyConnection, schema: str, table: str
+) -> str:
     """List the columns that `previous` and the snapshot both have."""
     rows = connection.execute(
         "select column_name from information_schema.columns "
         "where table_catalog = 'work' and table_schema = 'previous' "
         "and table_name = $1 intersect "
         "select column_name from information_schema.columns "
-        "where table_catalog = 'current_snapshot' and table_schema = 'segments' "
+        "where table_catalog = 'current_snapshot' and table_schema = $2 "
         "and table_name = $1",
-        [table],
+        [table, schema],
     ).fetchall()
     return ", ".join(sorted(name for (name,) in rows))
 

@@ -161,6 +161,7 @@ def build(
             ledger.forget_stages(
                 connection, run.run_id, ["build", "segment", "publish"]
             )
+            snapshots.remember_previous(connection, home)
         fault_point("build")
         build_part = partial(
             transform.build_models,

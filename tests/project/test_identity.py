@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from running import query, without_docs
 
 from warehouse import stages
 from warehouse.connection import open_work
@@ -34,23 +35,26 @@ class Inbox:
         self.home = Home.at(root)
         self.home.inbox.mkdir(parents=True)
         (self.home.root / "settings.yml").write_text(settings)
+        without_docs(self.home)
 
     def source(
-        self, name: str, kind: str, columns: dict, *lines: dict, namespace: str = ""
+        self, name: str, kind: str, columns: dict, *lines: dict, **settings
     ) -> None:
         folder = self.home.inbox / name
         folder.mkdir()
-        config = {"adapter": "generic", "kind": kind, "columns": columns}
-        if namespace:
-            config["namespace"] = namespace
+        config = {"adapter": "generic", "kind": kind, "columns": columns} | settings
         (folder / "source.yml").write_text(json.dumps(config))
+        self.replace(name, *lines)
+
+    def replace(self, name: str, *lines: dict) -> None:
+        """Write the one dump of a source, a minute after the other."""
         usual = {"event": "page_view", "sku": "s"}
         told = [
             {"at": f"2026-01-01 10:{minute:02d}:00"} | usual | line
             for minute, line in enumerate(lines)
         ]
         text = "\n".join(map(json.dumps, told))
-        (folder / "dump.jsonl").write_text(text)
+        (self.home.inbox / name / "dump.jsonl").write_text(text)
 
     def build(self) -> None:
         stages.load(self.home)
@@ -190,3 +194,54 @@ def test_no_person_has_two_users_of_a_namespace(town: Inbox):
         """)
         == []
     )
+
+
+def test_persons_merge_part_and_merge_again_under_names_that_last(tmp_path: Path):
+    inbox = Inbox(tmp_path)
+    inbox.source(
+        "web",
+        "events",
+        TRACKER,
+        {"user": "ann", "email": "ann@example.org"},
+        {"user": "bob", "email": "bob@example.org"},
+        {"device": "d1"},
+    )
+    app = [{"user": "1", "email": "ann@example.org", "at": "2026-01-02 10:00:00"}]
+    other = [app[0] | {"email": "cyd@example.org"}]
+    early = {"user": "1", "at": "2025-01-01 10:00:00"}
+
+    def publish(*lines: dict) -> tuple[set[str], list[tuple]]:
+        inbox.replace("app", *lines)
+        stages.run(inbox.home)
+        changes = query(
+            inbox.home,
+            "select run_id, identifier, change, from_user_id, to_user_id, reason "
+            "from marts.identity_changes order by run_id, identifier",
+        )
+        users = query(inbox.home, "select user_id from marts.users")
+        return {user for (user,) in users}, changes
+
+    inbox.source(
+        "app", "events", TRACKER, *other, namespace="app", on_redelivery="replace"
+    )
+    apart, none = publish(*other)
+    together, merged = publish(*app)
+    still, same = publish(*app, early)
+    parted, split = publish(*other, early)
+    again, all_changes = publish(*app, early)
+
+    assert none == []
+    assert apart == {"ann", "bob", "d1", "app:1"}
+    assert together == still == {"ann", "bob", "d1"}
+    assert again == {"app:1", "bob", "d1"}  # of two that were published, the first seen
+    assert merged == [("run_000002", "app:1", "merged", "app:1", "ann", "same_contact")]
+    assert same == merged  # app:1 was seen first now, and ann keeps the name
+    assert parted == apart
+    assert split[1:] == [
+        ("run_000004", "app:1", "split", "ann", "app:1", "link_withdrawn")
+    ]
+    assert [change[:3] for change in all_changes] == [
+        ("run_000002", "app:1", "merged"),
+        ("run_000004", "app:1", "split"),
+        ("run_000005", "ann", "merged"),
+    ]

@@ -92,7 +92,7 @@ def test_a_trackers_sessions_need_its_ids(tmp_path: Path):
     text = GOOD.replace("  session_id: context.session\n", "")
     (tmp_path / "source.yml").write_text(f"sessions: tracker\n{text}")
 
-    with pytest.raises(ConfigurationError, match="needs columns.session_id"):
+    with pytest.raises(ConfigurationError, match=r"needs columns\.session_id"):
         read_source(tmp_path)
 
 

@@ -6,6 +6,14 @@ components as (
 
 ),
 
+persons_before as (
+
+    select * from {{ ref('stg_previous__user_identifiers') }}
+
+    where match_rule = 'itself'
+
+),
+
 events as (
 
     select * from {{ ref('int_events_deduplicated') }}
@@ -89,7 +97,8 @@ ids_seen as (
 
 ),
 
--- Only where several ids could name a person it matters which was first.
+-- Only where several ids could name a person it matters which was first. Who was
+-- published before keeps the name, though an earlier one turns up.
 ids_first_seen as (
 
     select
@@ -121,6 +130,7 @@ ids_ranked as (
             partition by ids_counted.component
             order by
                 ids_counted.identifier_type desc,
+                case when persons_before.identifier is null then 2 else 1 end asc,
                 ids_first_seen.first_seen_at asc nulls last,
                 ids_counted.identifier asc
         ) as id_rank
@@ -131,6 +141,11 @@ ids_ranked as (
         on
             ids_counted.identifier_type = ids_first_seen.identifier_type
             and ids_counted.identifier = ids_first_seen.identifier
+
+    left join persons_before
+        on
+            ids_counted.identifier_type = persons_before.identifier_type
+            and ids_counted.identifier = persons_before.identifier
 
 ),
 
