@@ -196,6 +196,7 @@ def test_no_person_has_two_users_of_a_namespace(town: Inbox):
     )
 
 
+@pytest.mark.long
 def test_persons_merge_part_and_merge_again_under_names_that_last(tmp_path: Path):
     inbox = Inbox(tmp_path)
     inbox.source(
