@@ -11,7 +11,7 @@ from warehouse.email_domains import email_domain_class
 from warehouse.personal_names import may_be_personal
 from warehouse.private_rows import private_fields
 from warehouse.raw_tables import FIELDS, ITEM_FIELDS
-from warehouse.redaction import looks_personal
+from warehouse.redaction import SHORT, looks_personal
 from warehouse.sources import RAW_COLUMNS, Source, field_types
 
 NAMESPACED = (
@@ -108,9 +108,14 @@ def _is_text(column: str, source: Source) -> bool:
 
 
 def _joined(columns: list[str]) -> str:
-    """Write texts one below the other: they are looked at once, all together."""
-    fields = (_FIELDS.get(column, column) for column in columns)
-    return f"concat_ws(chr(10), '', {', '.join(fields)})" if columns else "''"
+    """Write texts one below the other: they are looked at once, all together.
+
+    Short ones are left out: nothing is in them, and codes are often in capitals, for
+    which a text would have to be looked at closely.
+    """
+    fields = [_FIELDS.get(column, column) for column in columns]
+    long = [f"case when strlen({text}) > {SHORT} then {text} end" for text in fields]
+    return f"concat_ws(chr(10), '', {', '.join(long)})" if columns else "''"
 
 
 def _derived_items() -> str:

@@ -15,6 +15,7 @@ from warehouse.adapters.quoting import sql_text
 from warehouse.contacts import is_possible_number, is_valid_number
 
 EMAIL, PHONE = "[email]", "[phone]"
+SHORT = 5  # bytes: a text of so few holds neither
 _MARK = re.compile(r"\[(email|phone)\]")
 
 # A percent sign may itself be encoded, several times over.
@@ -132,7 +133,7 @@ def looks_personal(text: str, *, is_joined: bool = False) -> str:
         matches(may_name, name),
         matches(may_be_token, _AT_IN_BASE64),
     ]
-    return f"(strlen({text}) > 5 and ({' or '.join(signs)}))"
+    return f"(strlen({text}) > {SHORT} and ({' or '.join(signs)}))"
 
 
 def mark_with(redacted: str, word: str) -> str:
