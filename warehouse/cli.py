@@ -198,6 +198,23 @@ def status(home: Home, *, as_json: bool):
 
 
 @main.command()
+@click.argument("identifier")
+@_at_home
+def explain(home: Home, *, as_json: bool, identifier: str):
+    """Tell why a person is who they are: every link, in words.
+
+    IDENTIFIER is a user_id, an anonymous id, or the hash of an address or number, as
+    marts.user_identifiers has it. What is told is of the current snapshot.
+    """
+    from warehouse.explain import explain as explain_person
+
+    found = explain_person(home, identifier)
+    if not as_json:
+        click.echo(found.in_words())
+    return found.as_json()
+
+
+@main.command()
 @click.argument("version", type=int, required=False)
 @_at_home
 def rollback(home: Home, *, as_json: bool, version: int | None):

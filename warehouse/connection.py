@@ -154,9 +154,11 @@ def watched(
         watcher.join()
 
 
-def rows_by_name(connection: duckdb.DuckDBPyConnection, question: str) -> list[dict]:
+def rows_by_name(
+    connection: duckdb.DuckDBPyConnection, question: str, parameters: list | None = None
+) -> list[dict]:
     """Answer a question as a list of rows by column name."""
-    found = connection.execute(question)
+    found = connection.execute(question, parameters)
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 

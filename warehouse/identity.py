@@ -98,14 +98,23 @@ def link_identifiers(
     )
     find_components(connection, max_nodes=max_identifiers)
     with transaction(connection):
-        connection.execute("delete from identity.components")
         connection.execute(
             """
+            delete from identity.components;
+            delete from identity.links_cut;
             insert into identity.components
             select
                 components.component, identifiers.identifier_type,
                 identifiers.identifier
-            from components inner join identifiers using (node)
+            from components inner join identifiers using (node);
+            insert into identity.links_cut
+            select
+                here.identifier_type, here.identifier,
+                there.identifier_type, there.identifier, links_cut.reason
+            from links_cut
+            inner join links using (link_id)
+            inner join identifiers as here on links.node = here.node
+            inner join identifiers as there on links.other_node = there.node
             """
         )
     ((n_links, n_shared, n_persons, n_conflicts, n_too_large),) = connection.execute(

@@ -287,6 +287,13 @@ IDENTITY = {
         "identifier_type": "VARCHAR NOT NULL",  # user_id, anonymous_id, email, phone
         "identifier": "VARCHAR NOT NULL",
     },
+    "identity.links_cut": {
+        "identifier_type": "VARCHAR NOT NULL",
+        "identifier": "VARCHAR NOT NULL",
+        "contact_type": "VARCHAR NOT NULL",  # email, phone
+        "contact_hash": "VARCHAR NOT NULL",
+        "reason": "VARCHAR NOT NULL",  # conflict, too_large
+    },
 }
 
 TABLES = {**RAW, **USER_CONTACTS, **LEDGER, **IDENTITY, **PREVIOUS, **ML}

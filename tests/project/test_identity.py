@@ -1,13 +1,16 @@
 """Who is who: each way in which people come and go, from dumps to published persons."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from running import query, without_docs
+from running import query, run_tessera, without_docs
 
 from warehouse import stages
 from warehouse.connection import open_work
+from warehouse.errors import TesseraError
+from warehouse.explain import explain
 from warehouse.home import Home
 
 TRACKER = {
@@ -55,10 +58,6 @@ class Inbox:
         ]
         text = "\n".join(map(json.dumps, told))
         (self.home.inbox / name / "dump.jsonl").write_text(text)
-
-    def build(self) -> None:
-        stages.load(self.home)
-        stages.build(self.home)
 
     def query(self, question: str) -> list[tuple]:
         with open_work(self.home) as connection:
@@ -136,7 +135,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Inbox:
         {"order": "o3", "email": "family@example.org"},
         {"order": "o4", "email": "nobody@example.org"},
     )
-    town.build()
+    stages.run(town.home)
     return town
 
 
@@ -194,6 +193,44 @@ def test_no_person_has_two_users_of_a_namespace(town: Inbox):
         """)
         == []
     )
+
+
+def without_hashes(told: str) -> list[str]:
+    return re.sub("[0-9a-f]{12}[.]{3}", "#", told).splitlines()
+
+
+def test_a_person_is_explained_link_by_link(town: Inbox):
+    found = explain(town.home, "app:1")
+
+    assert found.user_id == "ann"
+    assert without_hashes(found.in_words()) == [
+        "user ann",
+        "  phone number #: 1 row since 2025-01-01 00:00",
+        "    user app:1: 1 row since 2026-01-01 10:00",
+        "not believed: device d1 and user ann: several users were seen with it: each "
+        "event is of who was there",
+    ]
+
+
+def test_what_was_not_believed_is_explained(town: Inbox):
+    shared = "several users of one namespace have it, so it joins nobody"
+    chained = "it would join two users of one namespace"
+
+    dan, jan = (run_tessera(town.home, "explain", who) for who in ("dan", "jan"))
+
+    assert without_hashes(dan.stdout) == [
+        "user dan",
+        "  nothing ties another id to it",
+        f"not believed: user dan and e-mail address #: {shared}",
+    ]
+    assert without_hashes(jan.stdout)[2:] == [
+        f"not believed: user app:4 and e-mail address #: {chained}"
+    ]
+
+
+def test_nobody_is_explained_in_words(town: Inbox):
+    with pytest.raises(TesseraError, match="nobody is known by 'zoe'"):
+        explain(town.home, "zoe")
 
 
 @pytest.mark.long

@@ -20,6 +20,8 @@ paired_by_events as (
         anonymous_id,
         user_id,
         'same_event' as match_rule,
+        count(*) as n_rows,
+        min(occurred_at) as first_seen_at,
         max(occurred_at) as last_seen_at
 
     from events
@@ -66,6 +68,8 @@ paired as (
         anonymous_id,
         user_id,
         match_rule,
+        n_rows,
+        first_seen_at,
         last_seen_at
 
     from paired_by_events
@@ -76,6 +80,8 @@ paired as (
         anonymous_id,
         user_id,
         'same_profile' as match_rule,
+        1 as n_rows,
+        signed_up_at as first_seen_at,
         signed_up_at as last_seen_at
 
     from profiles_ranked
