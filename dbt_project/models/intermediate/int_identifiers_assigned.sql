@@ -12,6 +12,14 @@ devices as (
 
 ),
 
+links as (
+
+    select * from {{ ref('int_links_judged') }}
+
+    where cut_reason is null or cut_reason = 'changed_hands'
+
+),
+
 persons_resolved as (
 
     select * from {{ ref('int_persons_resolved') }}
@@ -69,19 +77,67 @@ identifiers as (
 
 ),
 
+ends_united as (
+
+    select
+        identifier_type,
+        identifier,
+        first_seen_at
+
+    from links
+
+    union all
+
+    select
+        linked_identifier_type as identifier_type,
+        linked_identifier as identifier,
+        first_seen_at
+
+    from links
+
+),
+
+links_first_seen as (
+
+    select
+        identifier_type,
+        identifier,
+        min(first_seen_at) as linked_at
+
+    from ends_united
+
+    group by
+        identifier_type,
+        identifier
+
+),
+
 listed as (
 
     select
-        identifiers.identifier_type,
+        -- ids
         identifiers.identifier,
         identifiers.user_id,
+
+        -- strings
+        identifiers.identifier_type,
         identifiers.match_rule,
-        cast(1 as double) as match_probability
+
+        -- numerics
+        cast(1 as double) as match_probability,
+
+        -- timestamps
+        links_first_seen.linked_at
 
     from identifiers
 
     inner join persons
         on identifiers.user_id = persons.user_id
+
+    left join links_first_seen
+        on
+            identifiers.identifier_type = links_first_seen.identifier_type
+            and identifiers.identifier = links_first_seen.identifier
 
 )
 

@@ -13,7 +13,8 @@ listed as (
         identifier,
         user_id,
         match_rule,
-        match_probability
+        match_probability,
+        linked_at
 
     from identifiers
 
