@@ -19,6 +19,16 @@ HAS_PLUS_TAGS = frozenset(
         *("yandex.com", "yandex.ru", "ya.ru"),
     }
 )
+# The part before the at of addresses that nobody has, or that are everybody's.
+PLACEHOLDERS = frozenset(
+    {
+        *("unknown", "none", "null", "nil", "na", "n/a", "undefined", "invalid"),
+        *("nobody", "noone", "anonymous", "anonym", "guest", "gast"),
+        *("noemail", "no-email", "nomail", "no-mail", "keine", "notprovided"),
+        *("noreply", "no-reply", "donotreply", "do-not-reply"),
+        *("test", "tester", "testing", "asdf"),
+    }
+)
 
 
 def normalize_email(text: str) -> str:
@@ -78,7 +88,23 @@ def normalize_phone(text: str, region: str | None = None) -> str:
             e164 = phonenumbers.PhoneNumberFormat.E164
             return phonenumbers.format_number(number, e164)
     digits = re.sub(r"\D", "", international, flags=re.ASCII)
-    return f"+{digits}" if international.startswith("+") else digits
+    if international.startswith("+"):
+        return f"+{digits}"
+    return normalize_phone(digits, region) if digits.startswith("00") else digits
+
+
+def is_placeholder(kind: str, normal: str) -> bool:
+    """Tell whether an address or number stands for that there is none.
+
+    >>> is_placeholder("email", "no-reply@shop.example")
+    True
+    >>> [is_placeholder("phone", number) for number in ("+4900000000", "+491701234567")]
+    [True, False]
+    """
+    if kind == "email":
+        return normal.partition("@")[0] in PLACEHOLDERS
+    digits = normal.lstrip("+")
+    return len(set(digits[-7:])) == 1
 
 
 def check_region(code: str | None) -> str | None:

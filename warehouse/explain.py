@@ -24,6 +24,7 @@ _RULES = {
     "itself": ("row, in which the id is the address itself", "rows"),
 }
 _CUTS = {
+    "placeholder": "it stands for that there is none",
     "shared": "several users of one namespace have it, so it joins nobody",
     "too_many_users": "more users have it than max_users_per_identifier",
     "conflict": "it would join two users of one namespace",

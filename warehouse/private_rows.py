@@ -6,7 +6,7 @@ import pyarrow as pa
 from warehouse.adapters.quoting import sql_text
 from warehouse.adapters.reading import BLANK
 from warehouse.pseudonyms import Disclosed
-from warehouse.raw_tables import PRIVATE, WITHHELD
+from warehouse.raw_tables import CONTACT_NOTES, PRIVATE, WITHHELD
 from warehouse.sources import Source
 from warehouse.suspects import RefusedLine
 from warehouse.vault import copy_rows, insert_rows
@@ -45,24 +45,28 @@ def count_withheld(
     return n_rows
 
 
-def insert_user_contacts(
+def insert_contact_notes(
     connection: duckdb.DuckDBPyConnection, file_id: int, disclosed: Disclosed
 ) -> None:
-    """Keep whose address a hashed user_id is."""
-    if not disclosed.user_contacts:
-        return
-    user_ids, contacts = zip(*disclosed.user_contacts.items(), strict=True)
-    kinds, hashes = zip(*contacts, strict=True)
-    frame = pa.table({"user_id": user_ids, "kind": kinds, "hash": hashes})
-    connection.register("user_contacts_frame", frame)
-    connection.execute(
-        """
-        insert into raw.user_contacts
-        select ?, user_id, kind, hash from user_contacts_frame
-        """,
-        [file_id],
-    )
-    connection.unregister("user_contacts_frame")
+    """Keep whose address a hashed user_id is, and which addresses say that none is."""
+    columns = {
+        "raw.user_contacts": [
+            (user_id, kind, hashed)
+            for user_id, (kind, hashed) in disclosed.user_contacts.items()
+        ],
+        "raw.placeholder_contacts": sorted(disclosed.placeholders),
+    }
+    for table, rows in columns.items():
+        if not rows:
+            continue
+        names = list(CONTACT_NOTES[table])[1:]
+        frame = pa.table(dict(zip(names, zip(*rows, strict=True), strict=True)))
+        connection.register("contact_notes", frame)
+        connection.execute(
+            f"insert into {table} select ?, {', '.join(names)} from contact_notes",
+            [file_id],
+        )
+        connection.unregister("contact_notes")
 
 
 def keep_contacts(

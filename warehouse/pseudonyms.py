@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import duckdb
 
-from warehouse.contacts import normalize_email, normalize_phone
+from warehouse.contacts import is_placeholder, normalize_email, normalize_phone
 from warehouse.home import Home
 from warehouse.keys import CONTACT, PSEUDONYM, Keyring
 from warehouse.personal_names import withhold
@@ -51,6 +51,8 @@ class Disclosed:
     # email, phone, ip, user_id -> the text as sent -> its hash
     user_contacts: dict[str, tuple[str, str]] = field(default_factory=dict)
     # hashed user_id -> email or phone, and the hash as such
+    placeholders: set[tuple[str, str]] = field(default_factory=set)
+    # email or phone, and the hash of what stands for that there is none
     withheld: set[str] = field(default_factory=set)  # names of fields
     n_redacted: int = 0  # texts in which something gave way to a mark
 
@@ -222,6 +224,8 @@ class Pseudonymizer:
             normal = self._disclosed.normal(kind, text)
             hashed = self._digest(CONTACT, kind, normal)
             known[text] = hashed
+            if kind in ("email", "phone") and is_placeholder(kind, normal):
+                self._disclosed.placeholders.add((kind, hashed))
         return hashed
 
     def _hash_id(self, kind: str, text: str) -> str:

@@ -15,7 +15,7 @@ from warehouse.faults import fault_point
 from warehouse.private_rows import (
     accepted_lines,
     count_withheld,
-    insert_user_contacts,
+    insert_contact_notes,
     keep_contacts,
     keep_people,
     keep_refused,
@@ -94,7 +94,7 @@ def store_lines(
         _remove_files(connection, replaced)
         n_accepted = _insert_rows(connection, source, file)
         _insert_parts(connection, source, file)
-        insert_user_contacts(connection, file.file_id, disclosed)
+        insert_contact_notes(connection, file.file_id, disclosed)
         fault_point("load")
         n_quarantined = n_blank = 0
         if n_accepted < n_lines:
@@ -141,7 +141,7 @@ def store_replayed(
     with transaction(connection):
         n_accepted = _insert_rows(connection, source, file)
         _insert_parts(connection, source, file)
-        insert_user_contacts(connection, file.file_id, disclosed)
+        insert_contact_notes(connection, file.file_id, disclosed)
         _set_aside(connection, source, file)
         connection.execute(
             f"""

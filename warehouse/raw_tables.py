@@ -135,12 +135,18 @@ RAW = {
     for kind, fields in FIELDS.items()
 }
 
-# Whose address a hashed user_id is: the two are hashed with different keys.
-USER_CONTACTS = {
+# Whose address a hashed user_id is: the two are hashed with different keys. And which
+# hashes are of what stands for that there is no address, such as unknown@...
+CONTACT_NOTES = {
     "raw.user_contacts": {
         "file_id": "INTEGER NOT NULL",
         "user_id": "VARCHAR NOT NULL",  # without its namespace
         "contact_type": "VARCHAR NOT NULL",  # email, phone
+        "contact_hash": "VARCHAR NOT NULL",
+    },
+    "raw.placeholder_contacts": {
+        "file_id": "INTEGER NOT NULL",
+        "contact_type": "VARCHAR NOT NULL",
         "contact_hash": "VARCHAR NOT NULL",
     },
 }
@@ -296,9 +302,9 @@ IDENTITY = {
     },
 }
 
-TABLES = {**RAW, **USER_CONTACTS, **LEDGER, **IDENTITY, **PREVIOUS, **ML}
+TABLES = {**RAW, **CONTACT_NOTES, **LEDGER, **IDENTITY, **PREVIOUS, **ML}
 
-OF_A_FILE = (*RAW, *USER_CONTACTS, "ledger.quarantine")
+OF_A_FILE = (*RAW, *CONTACT_NOTES, "ledger.quarantine")
 
 # What versions without a vault kept in clear, or hashed with another key.
 _BEFORE_THE_VAULT = {

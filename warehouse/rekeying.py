@@ -29,7 +29,7 @@ from warehouse.keys import (
     write_ahead_log,
 )
 from warehouse.publication import prepared
-from warehouse.raw_tables import FIELDS
+from warehouse.raw_tables import CONTACT_NOTES, FIELDS
 from warehouse.vault import TABLES, attach, create_tables, vault_of
 
 # Table, column, and the SQL that says what it is the hash of.
@@ -38,7 +38,7 @@ _HASHED = [
     for kind, columns in FIELDS.items()
     for column in columns
     if column.endswith("_hash")
-] + [("raw.user_contacts", "contact_hash", "contact_type")]
+] + [(table, "contact_hash", "contact_type") for table in CONTACT_NOTES]
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,11 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Inbox:
         # devices that nobody ever logged in on
         {"device": "d5", "email": "fay@example.org"},
         {"device": "d6", "email": "fay@example.org"},
+        # what people type who are asked for an address
+        {"device": "d8", "email": "Unknown@example.org"},
+        {"device": "d9", "email": "unknown@example.org"},
+        {"device": "d10", "phone": "+49 000 0000000"},
+        {"device": "d11", "phone": "+49 000 0000000"},
         # a kiosk
         *[{"device": "kiosk", "user": f"guest{n}"} for n in range(20)],
         # an address on a device that changed hands, by who was there
@@ -161,6 +166,10 @@ def test_devices_are_one_person_by_an_address(town: Inbox):
     assert town.query("select is_identified from marts.users where user_id = 'd5'") == [
         (False,)
     ]
+
+
+def test_what_stands_for_no_address_joins_nobody(town: Inbox):
+    assert town.users_of_events()[17:21] == ["d8", "d9", "d10", "d11"]
 
 
 def test_guests_of_a_kiosk_stay_strangers(town: Inbox):

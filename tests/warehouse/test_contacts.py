@@ -1,7 +1,7 @@
 """The same person's address or number is hashed the same however it is typed."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from warehouse.contacts import normalize_email, normalize_phone
@@ -52,6 +52,8 @@ def test_a_number_is_written_one_way(typed: str, region: str | None, normal: str
 
 
 @given(st.text(), st.sampled_from([None, "DE", "US"]))
+@example("0:0", None)
+@example("0-0491701234567", None)
 def test_what_is_written_one_way_stays_so(text: str, region: str | None):
     email, phone = normalize_email(text), normalize_phone(text, region)
 

@@ -34,6 +34,12 @@ hashed_users as (
 
 ),
 
+placeholders as (
+
+    select * from {{ ref('stg_placeholder_contacts') }}
+
+),
+
 contacts_carried as (
 
     select
@@ -249,18 +255,33 @@ users_counted as (
 contacts_blocked as (
 
     select
-        contact_type,
-        contact_hash,
+        users_counted.contact_type,
+        users_counted.contact_hash,
         case
-            when n_users > {{ var("max_users_per_identifier") }} then 'too_many_users'
+            when users_counted.n_users > {{ var("max_users_per_identifier") }}
+                then 'too_many_users'
             else 'shared'
         end as block_reason
 
     from users_counted
 
+    anti join placeholders
+        on
+            users_counted.contact_type = placeholders.contact_type
+            and users_counted.contact_hash = placeholders.contact_hash
+
     where
-        n_users > {{ var("max_users_per_identifier") }}
-        or n_users_of_a_namespace > 1
+        users_counted.n_users > {{ var("max_users_per_identifier") }}
+        or users_counted.n_users_of_a_namespace > 1
+
+    union all
+
+    select
+        contact_type,
+        contact_hash,
+        'placeholder' as block_reason
+
+    from placeholders
 
 ),
 
