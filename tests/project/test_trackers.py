@@ -385,7 +385,7 @@ TRACKERS = {
     "mixpanel": (mixpanel, {}),
 }
 # Of Snowplow every item of an order is an event, too, and counts as one.
-COUNTED_APART = {"n_events", "events_per_session", "evening_share"}
+COUNTED_APART = {"n_events", "events_per_session", "evening_share", "n_rows"}
 
 
 @pytest.fixture(scope="module")
@@ -450,7 +450,9 @@ def rows_of(
 
 
 MARTS = sorted(
-    f"marts.{path.stem}" for path in (ROOT / "dbt_project/models/marts").rglob("*.sql")
+    f"marts.{path.stem}"
+    for path in (ROOT / "dbt_project/models/marts").rglob("*.sql")
+    if path.stem != "identity_changes"  # a first run has none
 )
 
 
