@@ -57,7 +57,12 @@ holders_found as (
         coalesce(
             events.user_id,
             case when not events.is_bot then devices.user_id end
-        ) is not null as has_user
+        ) is not null as has_user,
+        case
+            when events.is_bot then null
+            when coalesce(events.user_id, devices.user_id) is not null then 'user_id'
+            else 'anonymous_id'
+        end as holder_type
 
     from events
 
@@ -82,9 +87,7 @@ persons_resolved as (
     left join persons_moved
         on
             holders_found.holder_id = persons_moved.identifier
-            and persons_moved.identifier_type
-            = case when holders_found.has_user then 'user_id' else 'anonymous_id' end
-            and not holders_found.is_bot
+            and holders_found.holder_type = persons_moved.identifier_type
 
 ),
 

@@ -129,14 +129,12 @@ kept as (
 
     left join persons as persons_of_emails
         on
-            order_lines.user_id is null
-            and order_lines.email_hash = persons_of_emails.identifier
+            order_lines.email_hash = persons_of_emails.identifier
             and persons_of_emails.identifier_type = 'email'
 
     left join persons as persons_of_phones
         on
-            order_lines.user_id is null
-            and order_lines.phone_hash = persons_of_phones.identifier
+            order_lines.phone_hash = persons_of_phones.identifier
             and persons_of_phones.identifier_type = 'phone'
 
 )
