@@ -85,6 +85,25 @@ contacts_carried as (
 ),
 
 -- The most trusted identifier of a row holds the others.
+holders_chosen as (
+
+    select
+        namespace,
+        case
+            when user_id is not null then 'user_id'
+            when anonymous_id is not null then 'anonymous_id'
+            else 'email'
+        end as identifier_type,
+        coalesce(user_id, anonymous_id, email_hash) as identifier,
+        email_hash,
+        phone_hash,
+        first_seen_at,
+        n_rows
+
+    from contacts_carried
+
+),
+
 pairs_united as (
 
     select
@@ -102,95 +121,41 @@ pairs_united as (
     union all
 
     select
-        2 as trust_rank,
+        case identifier_type when 'user_id' then 2 else 4 end as trust_rank,
         namespace,
-        'user_id' as identifier_type,
-        user_id as identifier,
+        identifier_type,
+        identifier,
         'email' as contact_type,
         email_hash as contact_hash,
         first_seen_at,
         n_rows
 
-    from contacts_carried
+    from holders_chosen
 
     where
-        user_id is not null
+        identifier_type <> 'email'
         and email_hash is not null
 
     union all
 
     select
-        3 as trust_rank,
+        case identifier_type
+            when 'user_id' then 3
+            when 'anonymous_id' then 5
+            else 6
+        end as trust_rank,
         namespace,
-        'user_id' as identifier_type,
-        user_id as identifier,
+        identifier_type,
+        identifier,
         'phone' as contact_type,
         phone_hash as contact_hash,
         first_seen_at,
         n_rows
 
-    from contacts_carried
+    from holders_chosen
 
     where
-        user_id is not null
-        and phone_hash is not null
-
-    union all
-
-    select
-        4 as trust_rank,
-        namespace,
-        'anonymous_id' as identifier_type,
-        anonymous_id as identifier,
-        'email' as contact_type,
-        email_hash as contact_hash,
-        first_seen_at,
-        n_rows
-
-    from contacts_carried
-
-    where
-        user_id is null
-        and anonymous_id is not null
-        and email_hash is not null
-
-    union all
-
-    select
-        5 as trust_rank,
-        namespace,
-        'anonymous_id' as identifier_type,
-        anonymous_id as identifier,
-        'phone' as contact_type,
-        phone_hash as contact_hash,
-        first_seen_at,
-        n_rows
-
-    from contacts_carried
-
-    where
-        user_id is null
-        and anonymous_id is not null
-        and phone_hash is not null
-
-    union all
-
-    select
-        6 as trust_rank,
-        namespace,
-        'email' as identifier_type,
-        email_hash as identifier,
-        'phone' as contact_type,
-        phone_hash as contact_hash,
-        first_seen_at,
-        n_rows
-
-    from contacts_carried
-
-    where
-        user_id is null
-        and anonymous_id is null
-        and email_hash is not null
+        identifier is not null
         and phone_hash is not null
 
 ),
