@@ -21,9 +21,9 @@ from warehouse.guessing import guess_columns, guess_unit, named_maps, recognize
 from warehouse.home import parse_config
 from warehouse.inbox import Dump, dump_at
 from warehouse.integrity import Scan, scan_file
-from warehouse.personal_names import is_personal_name
+from warehouse.personal_names import withhold
 from warehouse.quarantine import FileRefusedError, shorten
-from warehouse.raw_tables import create_tables
+from warehouse.raw_tables import WITHHELD, create_tables
 from warehouse.sources import (
     CONFIG_FILE,
     REQUIRED,
@@ -231,30 +231,33 @@ def _paths(
     """List the names of a dump's columns; of JSON, dotted paths of its first lines."""
     if dump.format not in ("json", "jsonl"):
         return reading.names
-    return _paths_in(
+    structure = _structure_of(
         connection,
         "select line as object from lines_staged "
         "where json_valid(line) and json_type(line) = 'OBJECT'",
     )
+    return [path for path, _ in _flattened(structure)]
 
 
-def _paths_in(connection: duckdb.DuckDBPyConnection, objects: str) -> list[str]:
-    """List the dotted paths that there are in the first of some JSON objects."""
+def _structure_of(connection: duckdb.DuckDBPyConnection, objects: str) -> dict:
+    """Tell which names and types there are in the first of some JSON objects."""
     ((structure,),) = connection.execute(
         "select json_group_structure(cast(object as json)) "
         f"from ({objects} limit {LINES_SAMPLED})"
     ).fetchall()
     found = json.loads(structure or "{}")
-    return list(_flattened(found)) if isinstance(found, dict) else []
+    return found if isinstance(found, dict) else {}
 
 
-def _flattened(structure: dict, path: tuple[str, ...] = ()) -> Iterator[str]:
-    """Name what objects hold, by dotted paths."""
+def _flattened(
+    structure: dict, path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Any]]:
+    """Name what objects hold, by dotted paths, and what is there."""
     for name, inner in structure.items():
         if isinstance(inner, dict) and len(path) + 1 < MAX_DEPTH_OF_PATHS:
             yield from _flattened(inner, (*path, name))
         elif name:
-            yield ".".join((*path, name))
+            yield ".".join((*path, name)), inner
 
 
 def _sample(
@@ -306,13 +309,18 @@ def _judge(
     found.doubts += [
         f"no column {column}" for column in missing_columns(connection, source, reading)
     ]
-    for path in _paths_in(
+    structure = _structure_of(
         connection,
         "select attributes as object from looked_at "
         "where reason is null and attributes is not null",
-    ):
-        is_withheld = any(map(is_personal_name, path.split(".")))
-        names = found.withheld if is_withheld else found.kept
+    )
+    text, _ = withhold(
+        json.dumps(structure),
+        source.publish_attributes,
+        of_persons=source.kind == "users",
+    )
+    for path, inner in _flattened(json.loads(text)):
+        names = found.withheld if inner == WITHHELD else found.kept
         names.append(shorten(path.encode()))
     refused = connection.execute(
         """

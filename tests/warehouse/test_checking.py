@@ -78,7 +78,8 @@ def test_what_a_line_tells_of_persons_and_what_is_withheld_is_said(tmp_path):
     line = {"type": "identify", "messageId": "m", "userId": "u",
             "originalTimestamp": "2026-01-01T00:00:00Z", "channel": "server",
             "timestamp": "2026-01-01T00:00:00Z", "anonymousId": "a",
-            "traits": {"plan": {"name": "pro"}, "street": "Hill 1"}}  # fmt: skip
+            "traits": {"plan": {"name": "pro"}, "street": "Hill 1"},
+            "user": {"name": "Ann"}}  # fmt: skip
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(line))
 
@@ -88,6 +89,7 @@ def test_what_a_line_tells_of_persons_and_what_is_withheld_is_said(tmp_path):
     assert "kept in attributes: channel" in words
     assert "traits.plan" in words
     assert "kept in the vault alone, by their names: traits.street" in words
+    assert "user.name" in words.split("by their names: ")[1]
 
 
 def test_a_misspelt_column_is_said(events):
