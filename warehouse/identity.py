@@ -13,14 +13,14 @@ class LinkSummary:
     """What became of the links."""
 
     n_links: int
-    n_persons: int  # of two identifiers or more
-    n_shared: int  # links to a contact that several users of a namespace have
+    n_persons: int  # that they make
+    n_blocked: int  # links to an address or number that ties nobody
     n_conflicts: int  # links that would have joined two users of a namespace
     n_too_large: int  # links that would have made a person too large
 
     def in_words(self) -> str:
         """Tell it in a line."""
-        cut = self.n_shared + self.n_conflicts + self.n_too_large
+        cut = self.n_blocked + self.n_conflicts + self.n_too_large
         return f"{self.n_persons} persons of {self.n_links} links, {cut} links cut"
 
 
@@ -117,7 +117,7 @@ def link_identifiers(
             inner join identifiers as there on links.other_node = there.node
             """
         )
-    ((n_links, n_shared, n_persons, n_conflicts, n_too_large),) = connection.execute(
+    ((n_links, n_blocked, n_persons, n_conflicts, n_too_large),) = connection.execute(
         """
         select
             (select count(*) from intermediate.int_contacts_linked),
@@ -131,7 +131,7 @@ def link_identifiers(
     return LinkSummary(
         n_links=n_links,
         n_persons=n_persons,
-        n_shared=n_shared,
+        n_blocked=n_blocked,
         n_conflicts=n_conflicts,
         n_too_large=n_too_large,
     )

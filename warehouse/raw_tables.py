@@ -317,6 +317,12 @@ _BEFORE_THE_VAULT = {
 }
 
 
+def table_statement(table: str, columns: dict[str, str]) -> str:
+    """Write the statement that makes a table, if it is not there."""
+    listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    return f"create table if not exists {table} ({listed})"
+
+
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Make every private table, and column of it, that is not there yet.
 

@@ -21,7 +21,7 @@ from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
 from warehouse.keys import VAULT, Key, Keyring
-from warehouse.raw_tables import PRIVATE, ROWS_PER_FILE
+from warehouse.raw_tables import PRIVATE, ROWS_PER_FILE, table_statement
 
 ROWS_AT_A_TIME = 20_000
 _NETWORK = "HTTPFileSystem,S3FileSystem,HuggingFaceFileSystem"
@@ -251,10 +251,10 @@ def attach(
 
 def create_tables(connection: duckdb.DuckDBPyConnection, database: str) -> None:
     """Make the tables of a vault that are not there yet."""
-    statements = []
-    for table, columns in TABLES.items():
-        listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        statements.append(f"create table if not exists {database}.{table} ({listed})")
+    statements = [
+        table_statement(f"{database}.{table}", columns)
+        for table, columns in TABLES.items()
+    ]
     with transaction(connection):  # each by itself would wait for the disk
         connection.execute("; ".join(statements))
 
