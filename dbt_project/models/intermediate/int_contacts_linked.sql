@@ -16,15 +16,9 @@ order_lines as (
 
 profiles as (
 
-    select * from {{ ref('stg_users') }}
+    select * from {{ ref('int_profiles_attributed') }}
 
     where email_hash is not null or phone_hash is not null
-
-),
-
-devices as (
-
-    select * from {{ ref('int_devices_owned') }}
 
 ),
 
@@ -69,18 +63,15 @@ contacts_carried as (
     union all
 
     select
-        profiles.namespace,
-        coalesce(profiles.user_id, devices.user_id) as user_id,
-        profiles.anonymous_id,
-        profiles.email_hash,
-        profiles.phone_hash,
-        profiles.signed_up_at as first_seen_at,
+        namespace,
+        user_id,
+        anonymous_id,
+        email_hash,
+        phone_hash,
+        signed_up_at as first_seen_at,
         1 as n_rows
 
     from profiles
-
-    left join devices
-        on profiles.anonymous_id = devices.anonymous_id
 
 ),
 

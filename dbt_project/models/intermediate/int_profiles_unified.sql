@@ -2,13 +2,7 @@ with
 
 profiles as (
 
-    select * from {{ ref('stg_users') }}
-
-),
-
-devices as (
-
-    select * from {{ ref('int_devices_owned') }}
+    select * from {{ ref('int_profiles_attributed') }}
 
 ),
 
@@ -18,37 +12,24 @@ persons as (
 
 ),
 
-users_found as (
-
-    select
-        profiles.*,
-        coalesce(profiles.user_id, devices.user_id) as holding_user_id
-
-    from profiles
-
-    left join devices
-        on profiles.anonymous_id = devices.anonymous_id
-
-),
-
 persons_found as (
 
     select
         coalesce(
             persons_of_users.user_id,
-            users_found.holding_user_id,
+            profiles.user_id,
             persons_of_devices.user_id,
             persons_of_emails.user_id,
             persons_of_phones.user_id,
-            users_found.anonymous_id
+            profiles.anonymous_id
         ) as user_id,
-        users_found.country,
-        users_found.age_band,
-        users_found.email_domain_class,
-        users_found.published_attributes,
-        users_found.content_hash,
+        profiles.country,
+        profiles.age_band,
+        profiles.email_domain_class,
+        profiles.published_attributes,
+        profiles.content_hash,
         case
-            when users_found.holding_user_id is not null then true
+            when profiles.user_id is not null then true
             else coalesce(
                 persons_of_devices.is_identified,
                 persons_of_emails.is_identified,
@@ -56,28 +37,28 @@ persons_found as (
                 false
             )
         end as is_identified,
-        users_found.signed_up_at
+        profiles.signed_up_at
 
-    from users_found
+    from profiles
 
     left join persons as persons_of_users
         on
-            users_found.holding_user_id = persons_of_users.identifier
+            profiles.user_id = persons_of_users.identifier
             and persons_of_users.identifier_type = 'user_id'
 
     left join persons as persons_of_devices
         on
-            users_found.anonymous_id = persons_of_devices.identifier
+            profiles.anonymous_id = persons_of_devices.identifier
             and persons_of_devices.identifier_type = 'anonymous_id'
 
     left join persons as persons_of_emails
         on
-            users_found.email_hash = persons_of_emails.identifier
+            profiles.email_hash = persons_of_emails.identifier
             and persons_of_emails.identifier_type = 'email'
 
     left join persons as persons_of_phones
         on
-            users_found.phone_hash = persons_of_phones.identifier
+            profiles.phone_hash = persons_of_phones.identifier
             and persons_of_phones.identifier_type = 'phone'
 
 ),

@@ -1,0 +1,43 @@
+with
+
+profiles as (
+
+    select * from {{ ref('stg_users') }}
+
+),
+
+devices as (
+
+    select * from {{ ref('int_devices_owned') }}
+
+),
+
+attributed as (
+
+    select
+        -- ids
+        profiles.profile_key,
+        coalesce(profiles.user_id, devices.user_id) as user_id,
+        profiles.anonymous_id,
+        profiles.content_hash,
+        profiles.email_hash,
+        profiles.phone_hash,
+
+        -- strings
+        profiles.namespace,
+        profiles.country,
+        profiles.age_band,
+        profiles.email_domain_class,
+        profiles.published_attributes,
+
+        -- timestamps
+        profiles.signed_up_at
+
+    from profiles
+
+    left join devices
+        on profiles.anonymous_id = devices.anonymous_id
+
+)
+
+select * from attributed
