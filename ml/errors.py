@@ -7,3 +7,7 @@ class TooFewPersonsError(ValueError):
 
 class ModelRefusedError(ValueError):
     """These bytes are not a model of ours that this version can open safely."""
+
+
+class TooLittleToLearnError(ValueError):
+    """There are too few records, or too few alike, to learn who is one person."""

@@ -36,7 +36,7 @@ def find_components(connection: duckdb.DuckDBPyConnection, *, max_nodes: int) ->
         There are temporary tables `components` (node, component: its least node) and
         `links_cut` (link_id, reason: `conflict` or `too_large`).
     """
-    _find_connected(connection)
+    find_connected(connection)
     connection.execute(
         """
         create or replace temp table components_unfit as
@@ -81,30 +81,43 @@ def find_components(connection: duckdb.DuckDBPyConnection, *, max_nodes: int) ->
     )
 
 
-def _find_connected(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give each node the least node that any chain of links leads to."""
+def find_connected(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    links: str = "links",
+    components: str = "components",
+) -> None:
+    """Give each node the least node that a chain of links leads to, whatever it joins.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        With a temporary table `nodes` and one of links, as in `find_components`.
+    links, components : str
+        The names of the table of links, and of that which is made.
+    """
     connection.execute(
-        """
-        create or replace temp table components as
+        f"""
+        create or replace temp table {components} as
         select node, node as component from nodes;
         create or replace temp table arcs as
         select distinct
             greatest(node, other_node) as node,
             least(node, other_node) as smaller
-        from links where node <> other_node
+        from {links} where node <> other_node
         """
     )
     while True:
         connection.execute(
-            """
+            f"""
             create or replace temp table connected as
             with nearest as (
                 select node, min(smaller) as smaller from arcs group by node
             )
             select
-                components.node,
-                least(components.component, nearest.smaller) as component
-            from components left join nearest on components.node = nearest.node;
+                before.node,
+                least(before.component, nearest.smaller) as component
+            from {components} as before left join nearest on before.node = nearest.node;
             create or replace temp table shortened as
             select connected.node, ahead.component
             from connected
@@ -120,13 +133,15 @@ def _find_connected(connection: duckdb.DuckDBPyConnection) -> None:
             """
         )
         ((n_changed,),) = connection.execute(
-            """
-            select count(*) from components
-            inner join shortened on components.node = shortened.node
-            where components.component <> shortened.component
+            f"""
+            select count(*) from {components} as before
+            inner join shortened on before.node = shortened.node
+            where before.component <> shortened.component
             """
         ).fetchall()
-        connection.execute("create or replace temp table components as from shortened")
+        connection.execute(
+            f"create or replace temp table {components} as from shortened"
+        )
         if not n_changed:
             return
 

@@ -21,6 +21,7 @@ _RULES = {
     "same_event": ("event", "events"),
     "same_profile": ("profile", "profiles"),
     "same_row": ("row", "rows"),
+    "similar_profile": ("similar profile", "pairs of similar profiles"),
     "itself": ("row, in which the id is the address itself", "rows"),
 }
 _CUTS = {
@@ -29,6 +30,7 @@ _CUTS = {
     "too_many_users": "more users have it than max_users_per_identifier",
     "conflict": "it would join two users of one namespace",
     "too_large": "a person would have more than max_identifiers_per_person",
+    "for_review": "a similar profile, but not similar enough to be sure; for review",
     "changed_hands": "several users were seen with it: each event is of who was there",
 }
 _CHANGES = {
@@ -48,6 +50,7 @@ class Link:
     link_rule: str
     n_rows: int
     first_seen_at: datetime | None
+    match_probability: float
 
     def in_words(self) -> str:
         """Say it in a line."""
@@ -56,7 +59,12 @@ class Link:
         since = (
             f" since {self.first_seen_at:%Y-%m-%d %H:%M}" if self.first_seen_at else ""
         )
-        return f"{_named(self.identifier_type, self.identifier)}: {seen}{since}"
+        sure = (
+            f", {self.match_probability:.1%} sure"
+            if self.link_rule == "similar_profile"
+            else ""
+        )
+        return f"{_named(self.identifier_type, self.identifier)}: {seen}{sure}{since}"
 
 
 @dataclass
@@ -80,6 +88,11 @@ class Explanation:
             f"not believed: {_named(row['identifier_type'], row['identifier'])} and "
             f"{_named(row['linked_identifier_type'], row['linked_identifier'])}: "
             f"{_CUTS[row['cut_reason']]}"
+            + (
+                f" ({row['match_probability']:.1%})"
+                if row["link_rule"] == "similar_profile"
+                else ""
+            )
             for row in self.cut
         ]
         lines += [
@@ -171,9 +184,8 @@ def _tree(root: Node, rows: list[dict[str, Any]]) -> list[Link]:
     stack = [(child, row, 1) for child, row in reversed(children.get(root, []))]
     while stack:
         node, row, depth = stack.pop()
-        links.append(
-            Link(*node, depth, row["link_rule"], row["n_rows"], row["first_seen_at"])
-        )
+        told = ("link_rule", "n_rows", "first_seen_at", "match_probability")
+        links.append(Link(*node, depth, *(row[name] for name in told)))
         below = reversed(children.get(node, []))
         stack += [(child, row, depth + 1) for child, row in below]
     return links

@@ -36,6 +36,9 @@ class Settings(BaseModel):
     longest_tracker_session_hours: int = Field(72, ge=1)
     max_users_per_identifier: int = Field(10, ge=1)
     max_identifiers_per_person: int = Field(200, ge=2)
+    match_similar_profiles: bool = True
+    match_threshold: float = Field(0.95, ge=0.5, le=1)
+    review_threshold: float = Field(0.5, ge=0.01, le=1)
     rfm_binning: Literal["quantile", "quantile_plus_one"] = "quantile"
     rules_min_support: float = Field(0.001, gt=0, le=1)
     rules_min_confidence: float = Field(0.2, ge=0, le=1)

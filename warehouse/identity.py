@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from warehouse.components import find_components
+from warehouse.components import find_components, find_connected
 from warehouse.connection import transaction
 
 
@@ -17,6 +17,7 @@ class LinkSummary:
     n_blocked: int  # links to an address or number that ties nobody
     n_conflicts: int  # links that would have joined two users of a namespace
     n_too_large: int  # links that would have made a person too large
+    n_similar: int  # links between profiles that are alike and share no key
 
     def in_words(self) -> str:
         """Tell it in a line."""
@@ -25,13 +26,18 @@ class LinkSummary:
 
 
 def link_identifiers(
-    connection: duckdb.DuckDBPyConnection, *, max_identifiers: int
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    max_identifiers: int,
+    match_threshold: float = 0.95,
 ) -> LinkSummary:
-    """Find who is who by `intermediate.int_contacts_linked`; fill `identity`.
+    """Find who is who by what is linked; fill `identity`.
 
-    Links count from the most trusted to the least (user_id before anonymous_id, e-mail
-    before phone), of equal ones from the first seen. None joins two user_ids of one
-    namespace: it is cut, and so is one that gives a person more than `max_identifiers`.
+    Links of `intermediate.int_contacts_linked` count from the most trusted to the least
+    (user_id before anonymous_id, e-mail before phone), of equal ones from the first
+    seen; then those of `identity.similar_profiles`, from the most probable. None joins
+    two user_ids of one namespace: it is cut, and so is one that gives a person more
+    than `max_identifiers`.
 
     Parameters
     ----------
@@ -39,17 +45,35 @@ def link_identifiers(
         The private warehouse, in which dbt has built the links.
     max_identifiers : int
         The most identifiers of a person.
+    match_threshold : float
+        The least probability at which similar profiles are of one person.
     """
     connection.execute(
         """
         create or replace temp table links_named as
-        select * from intermediate.int_contacts_linked where block_reason is null;
-
+        select
+            trust_rank, 0::double as improbability, first_seen_at,
+            identifier_type, identifier, namespace,
+            contact_type as linked_identifier_type, contact_hash as linked_identifier,
+            null as linked_namespace
+        from intermediate.int_contacts_linked where block_reason is null
+        union all
+        select
+            99, 1 - match_probability, first_seen_at,
+            identifier_type, identifier, namespace,
+            similar_identifier_type, similar_identifier, similar_namespace
+        from identity.similar_profiles where match_probability >= ?
+        """,
+        [match_threshold],
+    )
+    connection.execute(
+        """
         create or replace temp table identifiers as
         with united as (
             select identifier_type, identifier, namespace from links_named
             union all
-            select contact_type, contact_hash, null from links_named
+            select linked_identifier_type, linked_identifier, linked_namespace
+            from links_named
         ),
         distinct_identifiers as (
             select
@@ -79,24 +103,27 @@ def link_identifiers(
             row_number() over (
                 order by
                     links_named.trust_rank,
+                    links_named.improbability,
                     links_named.first_seen_at nulls last,
                     links_named.identifier_type,
                     links_named.identifier,
-                    links_named.contact_type,
-                    links_named.contact_hash
+                    links_named.linked_identifier_type,
+                    links_named.linked_identifier
             ) as link_id,
             here.node,
-            there.node as other_node
+            there.node as other_node,
+            links_named.trust_rank = 99 as is_similar
         from links_named
         inner join identifiers as here
             on links_named.identifier = here.identifier
             and links_named.identifier_type = here.identifier_type
         inner join identifiers as there
-            on links_named.contact_hash = there.identifier
-            and links_named.contact_type = there.identifier_type
+            on links_named.linked_identifier = there.identifier
+            and links_named.linked_identifier_type = there.identifier_type
         """
     )
     find_components(connection, max_nodes=max_identifiers)
+    _find_parts(connection)
     with transaction(connection):
         connection.execute(
             """
@@ -104,9 +131,11 @@ def link_identifiers(
             delete from identity.links_cut;
             insert into identity.components
             select
-                components.component, identifiers.identifier_type,
-                identifiers.identifier
-            from components inner join identifiers using (node);
+                components.component, parts.component as part,
+                identifiers.identifier_type, identifiers.identifier
+            from components
+            inner join identifiers using (node)
+            inner join parts_by_key as parts using (node);
             insert into identity.links_cut
             select
                 here.identifier_type, here.identifier,
@@ -117,21 +146,45 @@ def link_identifiers(
             inner join identifiers as there on links.other_node = there.node
             """
         )
-    ((n_links, n_blocked, n_persons, n_conflicts, n_too_large),) = connection.execute(
-        """
+    ((n_links, n_blocked, n_persons, n_conflicts, n_too_large, n_similar),) = (
+        connection.execute(
+            """
         select
             (select count(*) from intermediate.int_contacts_linked),
             (select count(*) from intermediate.int_contacts_linked
              where block_reason is not null),
             (select count(distinct component) from components),
             (select count(*) from links_cut where reason = 'conflict'),
-            (select count(*) from links_cut where reason = 'too_large')
+            (select count(*) from links_cut where reason = 'too_large'),
+            (select count(*) from links anti join links_cut using (link_id)
+             where is_similar)
         """
-    ).fetchall()
+        ).fetchall()
+    )
     return LinkSummary(
         n_links=n_links,
         n_persons=n_persons,
         n_blocked=n_blocked,
         n_conflicts=n_conflicts,
         n_too_large=n_too_large,
+        n_similar=n_similar,
     )
+
+
+def _find_parts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Tell into which parts a component falls without the links by likeness."""
+    connection.execute(
+        """
+        create or replace temp table links_by_key as
+        from links anti join links_cut using (link_id) where not is_similar
+        """
+    )
+    ((n_similar,),) = connection.execute(
+        "select count(*) from links where is_similar"
+    ).fetchall()
+    if n_similar:
+        find_connected(connection, links="links_by_key", components="parts_by_key")
+    else:
+        connection.execute(
+            "create or replace temp table parts_by_key as from components"
+        )

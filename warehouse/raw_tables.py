@@ -290,15 +290,43 @@ ML = {
 IDENTITY = {
     "identity.components": {
         "component": "BIGINT NOT NULL",
+        "part": "BIGINT NOT NULL",  # what keys alone would have joined
         "identifier_type": "VARCHAR NOT NULL",  # user_id, anonymous_id, email, phone
         "identifier": "VARCHAR NOT NULL",
     },
     "identity.links_cut": {
         "identifier_type": "VARCHAR NOT NULL",
         "identifier": "VARCHAR NOT NULL",
-        "contact_type": "VARCHAR NOT NULL",  # email, phone
-        "contact_hash": "VARCHAR NOT NULL",
+        "linked_identifier_type": "VARCHAR NOT NULL",
+        "linked_identifier": "VARCHAR NOT NULL",
         "reason": "VARCHAR NOT NULL",  # conflict, too_large
+    },
+    "identity.similar_profiles": {  # of holders that share no key
+        "identifier_type": "VARCHAR NOT NULL",
+        "identifier": "VARCHAR NOT NULL",
+        "namespace": "VARCHAR NOT NULL",
+        "similar_identifier_type": "VARCHAR NOT NULL",
+        "similar_identifier": "VARCHAR NOT NULL",
+        "similar_namespace": "VARCHAR NOT NULL",
+        "match_probability": "DOUBLE NOT NULL",
+        "n_rows": "BIGINT NOT NULL",  # pairs of profiles
+        "first_seen_at": "TIMESTAMP",
+    },
+    "identity.match_models": {  # one row: what similar_profiles was found by
+        "fingerprint": "VARCHAR NOT NULL",
+        "is_on": "BOOLEAN NOT NULL",
+        "explanation": "VARCHAR NOT NULL",
+        "n_profiles": "BIGINT",
+        "n_sure_pairs": "BIGINT",
+        "parameters": "JSON",
+    },
+    "identity.match_weights": {
+        "comparison": "VARCHAR NOT NULL",
+        "level": "INTEGER NOT NULL",
+        "description": "VARCHAR NOT NULL",
+        "m_probability": "DOUBLE NOT NULL",
+        "u_probability": "DOUBLE NOT NULL",
+        "match_weight": "DOUBLE NOT NULL",
     },
 }
 
@@ -333,6 +361,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """
     found = _columns(connection)
     _drop_what_was_in_clear(connection, found)
+    _drop_outgrown(connection, found)
     known = {table for table, _ in found}
     missing = [table for table in TABLES if table not in known]
     if missing:
@@ -363,6 +392,18 @@ def _add_to_older_tables(
                 connection.execute(
                     f"alter table {table} alter column {name} drop not null"
                 )
+
+
+def _drop_outgrown(
+    connection: duckdb.DuckDBPyConnection, found: dict[tuple[str, str], bool]
+) -> None:
+    """Drop tables of an earlier version that each build fills anew anyway."""
+    for table, columns in IDENTITY.items():
+        there = {column for name, column in found if name == table}
+        if there and there != columns.keys():
+            connection.execute(f"drop table {table}")
+            for column in there:
+                del found[table, column]
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], bool]:

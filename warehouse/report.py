@@ -36,6 +36,16 @@ _QUESTIONS = {
         order by lift desc, rule_count desc, consequent, antecedent
         limit 15
     """,
+    "match_models": "from ops.match_models",
+    "match_weights": """
+        select
+            *,
+            row_number() over (
+                partition by comparison order by level desc
+            ) = 1 as is_first,
+            abs(match_weight) / max(abs(match_weight)) over () as share
+        from ops.match_weights order by comparison, level desc
+    """,
     "files": """
         select source, status, count(*) as n_files, sum(n_lines) as n_lines,
             sum(n_accepted) as n_accepted, sum(n_duplicate) as n_duplicate,

@@ -18,6 +18,7 @@ from warehouse import (
     checks,
     identity,
     ledger,
+    likeness,
     segmentation,
     snapshots,
     transform,
@@ -173,9 +174,11 @@ def build(
         )
         built = build_part(transform.BEFORE_IDENTITY)
         with open_work(home) as connection:
+            progress(likeness.compare_profiles(connection, home, progress))
             linked = identity.link_identifiers(
                 connection,
                 max_identifiers=home.settings.max_identifiers_per_person,
+                match_threshold=home.settings.match_threshold,
             )
             checks.record_links(connection, run.run_id, linked)
         progress(linked.in_words())

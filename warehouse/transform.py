@@ -113,6 +113,7 @@ def dbt_variables(home: Home, as_of: datetime, run_id: str) -> dict[str, Any]:
         "session_timeout_minutes": settings.session_timeout_minutes,
         "longest_tracker_session_hours": settings.longest_tracker_session_hours,
         "max_users_per_identifier": settings.max_users_per_identifier,
+        "match_threshold": settings.match_threshold,
         "rfm_binning": settings.rfm_binning,
         "rules_min_support": settings.rules_min_support,
         "rules_min_confidence": settings.rules_min_confidence,

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from lookalikes import lookalikes
 from running import query, run_tessera, without_docs
 
 from warehouse import stages
@@ -12,6 +13,7 @@ from warehouse.connection import open_work
 from warehouse.errors import TesseraError
 from warehouse.explain import explain
 from warehouse.home import Home
+from warehouse.likeness import compare_profiles
 
 TRACKER = {
     "user_id": "user",
@@ -22,6 +24,15 @@ TRACKER = {
     "phone": "phone",
 }
 LIST = {"user_id": "user", "email": "email", "phone": "phone", "signed_up_at": "at"}
+NAMED = {
+    "user_id": "user",
+    "email": "email",
+    "first_name": "first",
+    "last_name": "last",
+    "birth_date": "born",
+    "city": "city",
+}
+TWIN = {"first": "Oda", "last": "Winterbottom", "born": "1981-02-03", "city": "Anton"}
 ORDERS = {
     "order_id": "order",
     "ordered_at": "at",
@@ -29,6 +40,9 @@ ORDERS = {
     "user_id": "user",
     "email": "email",
 }
+
+
+N_LOOKALIKES = 150
 
 
 class Inbox:
@@ -140,6 +154,36 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Inbox:
         {"order": "o3", "email": "family@example.org"},
         {"order": "o4", "email": "nobody@example.org"},
     )
+    # two lists of the same people, and twins on one of them
+    cards, club = zip(*lookalikes(N_LOOKALIKES), strict=True)
+    town.source(
+        "cards",
+        "users",
+        NAMED,
+        *[line | {"user": str(number)} for number, line in enumerate(cards)],
+        TWIN | {"user": "oda1", "email": "oda1@example.org"},
+        TWIN | {"user": "oda2", "email": "oda2@example.org"},
+        namespace="cards",
+    )
+    town.source(
+        "club",
+        "users",
+        NAMED,
+        *[line | {"user": str(number)} for number, line in enumerate(club)],
+        TWIN | {"user": "oda", "email": "winter@example.net"},
+        namespace="club",
+    )
+    # addresses without a user_id, and none that is known elsewhere
+    by_address = {name: NAMED[name] for name in NAMED if name != "user_id"}
+    town.source(
+        "raffle",
+        "users",
+        by_address,
+        *[
+            line | {"email": f"raffle{number}@example.com"}
+            for number, line in enumerate(cards[:10])
+        ],
+    )
     stages.run(town.home)
     return town
 
@@ -198,10 +242,90 @@ def test_no_person_has_two_users_of_a_namespace(town: Inbox):
         town.query("""
             select user_id from marts.user_identifiers
             where identifier_type = 'user_id'
-            group by user_id, starts_with(identifier, 'app:') having count(*) > 1
+            group by user_id, regexp_extract(identifier, '^[a-z]+:')
+            having count(*) > 1
         """)
         == []
     )
+
+
+def test_similar_profiles_of_two_namespaces_are_one_person(
+    town: Inbox, record_property
+):
+    rows = town.query("""
+        select one.identifier[7:] as number, two.identifier[6:] as other
+        from marts.user_identifiers as one
+        inner join marts.user_identifiers as two using (user_id)
+        where one.identifier like 'cards:%' and two.identifier like 'club:%'
+    """)
+    right = [number for number, other in rows if number == other]
+
+    record_property("precision", len(right) / len(rows))
+    record_property("recall", len(right) / N_LOOKALIKES)
+    assert len(right) / len(rows) > 0.99
+    assert len(right) / N_LOOKALIKES > 0.95
+
+
+def test_of_twins_the_one_who_is_more_alike_is_joined(town: Inbox):
+    rows = town.query("""
+        select user_id, list(identifier order by identifier)
+        from marts.user_identifiers
+        where identifier like '%:oda%' group by user_id order by user_id
+    """)
+    assert len(rows) == 2
+    assert sorted(len(identifiers) for _, identifiers in rows) == [1, 2]
+    assert town.query("""
+        select distinct cut_reason from marts.identity_links
+        where identifier like 'c%:oda%' and link_rule = 'similar_profile'
+        order by all
+    """) == [("conflict",), (None,)]
+
+
+def test_a_similar_profile_without_a_user_joins_by_its_address(town: Inbox):
+    rows = town.query("""
+        select match_rule, match_probability >= 0.95
+        from marts.user_identifiers
+        where identifier_type = 'email' and identifier in (
+            select email_hash from intermediate.int_profiles_attributed
+            where user_id is null
+        )
+    """)
+    assert len(rows) > 5
+    assert set(rows) == {("same_row", True)}
+
+
+def test_what_is_not_similar_enough_is_for_review(town: Inbox):
+    rows = town.query("""
+        select identifier, match_probability from marts.identity_links
+        where cut_reason = 'for_review' order by all
+    """)
+    assert rows
+    assert all(0.5 <= probability < 0.95 for _, probability in rows)
+    explained = explain(town.home, rows[0][0]).in_words()
+    assert f"for review ({rows[0][1]:.1%})" in explained
+
+
+def test_similar_profiles_are_found_again_only_where_something_changed(town: Inbox):
+    told: list[str] = []
+    with open_work(town.home) as connection:
+        compare_profiles(connection, town.home, told.append)
+        assert told == []
+
+        before = connection.execute("from identity.similar_profiles order by all")
+        pairs = before.fetchall()
+        connection.execute("delete from identity.match_models")
+        explanation = compare_profiles(connection, town.home, told.append)
+
+        assert told == [f"comparing {2 * N_LOOKALIKES + 13} profiles"]
+        assert explanation == f"{2 * N_LOOKALIKES + 13} profiles were compared"
+        after = connection.execute("from identity.similar_profiles order by all")
+        assert after.fetchall() == pairs
+
+
+def test_names_are_compared_where_nobody_reads_them(town: Inbox):
+    work = town.home.work_database.read_bytes()
+    for word in (b"winterbottom", b"raffle7@", b"1981-02-03"):
+        assert word not in work.lower()
 
 
 def without_hashes(told: str) -> list[str]:

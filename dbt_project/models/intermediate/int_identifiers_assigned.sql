@@ -43,7 +43,8 @@ identifiers as (
             as identifier_type,
         user_id as identifier,
         user_id,
-        'itself' as match_rule
+        'itself' as match_rule,
+        cast(null as bigint) as similar_part
 
     from persons
 
@@ -53,7 +54,8 @@ identifiers as (
         'anonymous_id' as identifier_type,
         devices.anonymous_id as identifier,
         coalesce(users_moved.user_id, devices.user_id) as user_id,
-        devices.match_rule
+        devices.match_rule,
+        case when users_moved.is_similar then users_moved.part end as similar_part
 
     from devices
 
@@ -68,12 +70,69 @@ identifiers as (
         user_id,
         case
             when identifier_type in ('email', 'phone') then 'same_row'
+            when is_similar then 'similar_profile'
             else 'same_contact'
-        end as match_rule
+        end as match_rule,
+        case when is_similar then part end as similar_part
 
     from persons_resolved
 
     where is_moved
+
+),
+
+-- What keys tie together is tied to the rest of the person by its most similar profile.
+parts_linked as (
+
+    select
+        persons_resolved.part,
+        linked_persons.part as linked_part,
+        links.match_probability
+
+    from links
+
+    inner join persons_resolved
+        on
+            links.identifier_type = persons_resolved.identifier_type
+            and links.identifier = persons_resolved.identifier
+
+    inner join persons_resolved as linked_persons
+        on
+            links.linked_identifier_type = linked_persons.identifier_type
+            and links.linked_identifier = linked_persons.identifier
+            and persons_resolved.part <> linked_persons.part
+
+    where links.link_rule = 'similar_profile'
+
+),
+
+parts_united as (
+
+    select
+        part,
+        match_probability
+
+    from parts_linked
+
+    union all
+
+    select
+        linked_part as part,
+        match_probability
+
+    from parts_linked
+
+),
+
+parts_tied as (
+
+    select
+        part,
+        max(match_probability) as match_probability
+
+    from parts_united
+
+    group by part
 
 ),
 
@@ -124,7 +183,7 @@ listed as (
         identifiers.match_rule,
 
         -- numerics
-        cast(1 as double) as match_probability,
+        coalesce(parts_tied.match_probability, 1) as match_probability,
 
         -- timestamps
         links_first_seen.linked_at
@@ -133,6 +192,9 @@ listed as (
 
     inner join persons
         on identifiers.user_id = persons.user_id
+
+    left join parts_tied
+        on identifiers.similar_part = parts_tied.part
 
     left join links_first_seen
         on

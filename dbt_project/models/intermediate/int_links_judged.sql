@@ -18,6 +18,12 @@ pairs as (
 
 ),
 
+similar_profiles as (
+
+    select * from {{ ref('stg_identity__similar_profiles') }}
+
+),
+
 devices as (
 
     select * from {{ ref('int_devices_owned') }}
@@ -39,6 +45,7 @@ judged as (
         coalesce(contacts_linked.block_reason, links_cut.reason) as cut_reason,
 
         -- numerics
+        cast(1 as double) as match_probability,
         contacts_linked.n_rows,
 
         -- timestamps
@@ -50,8 +57,42 @@ judged as (
         on
             contacts_linked.identifier_type = links_cut.identifier_type
             and contacts_linked.identifier = links_cut.identifier
-            and contacts_linked.contact_type = links_cut.contact_type
-            and contacts_linked.contact_hash = links_cut.contact_hash
+            and contacts_linked.contact_type = links_cut.linked_identifier_type
+            and contacts_linked.contact_hash = links_cut.linked_identifier
+
+    union all
+
+    select
+        -- ids
+        similar_profiles.identifier,
+        similar_profiles.similar_identifier as linked_identifier,
+
+        -- strings
+        similar_profiles.identifier_type,
+        similar_profiles.similar_identifier_type as linked_identifier_type,
+        'similar_profile' as link_rule,
+        case
+            when similar_profiles.match_probability < {{ var("match_threshold") }}
+                then 'for_review'
+            else links_cut.reason
+        end as cut_reason,
+
+        -- numerics
+        similar_profiles.match_probability,
+        similar_profiles.n_rows,
+
+        -- timestamps
+        similar_profiles.first_seen_at
+
+    from similar_profiles
+
+    left join links_cut
+        on
+            similar_profiles.identifier_type = links_cut.identifier_type
+            and similar_profiles.identifier = links_cut.identifier
+            and similar_profiles.similar_identifier_type
+            = links_cut.linked_identifier_type
+            and similar_profiles.similar_identifier = links_cut.linked_identifier
 
     union all
 
@@ -67,6 +108,7 @@ judged as (
         case when devices.is_shared then 'changed_hands' end as cut_reason,
 
         -- numerics
+        cast(1 as double) as match_probability,
         pairs.n_rows,
 
         -- timestamps

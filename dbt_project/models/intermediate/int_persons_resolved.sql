@@ -39,6 +39,7 @@ ids_counted as (
 
     select
         component,
+        part,
         identifier_type,
         identifier,
         count(*) over (partition by component) as n_ids
@@ -124,6 +125,7 @@ ids_ranked as (
 
     select
         ids_counted.component,
+        ids_counted.part,
         ids_counted.identifier_type,
         ids_counted.identifier,
         row_number() over (
@@ -153,6 +155,7 @@ persons_named as (
 
     select
         component,
+        part,
         identifier_type,
         identifier
 
@@ -168,6 +171,7 @@ resolved as (
         -- ids
         components.identifier,
         persons_named.identifier as user_id,
+        components.part,
 
         -- strings
         components.identifier_type,
@@ -175,7 +179,8 @@ resolved as (
         -- booleans
         persons_named.identifier_type = 'user_id' as is_identified,
         components.identifier_type <> persons_named.identifier_type
-        or components.identifier <> persons_named.identifier as is_moved
+        or components.identifier <> persons_named.identifier as is_moved,
+        components.part <> persons_named.part as is_similar
 
     from components
 

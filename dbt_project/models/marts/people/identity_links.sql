@@ -28,6 +28,7 @@ persons_found as (
         links.cut_reason,
 
         -- numerics
+        links.match_probability,
         links.n_rows,
 
         -- timestamps

@@ -10,6 +10,7 @@ renamed as (
 
     select
         component,
+        part,
         identifier_type,
         identifier
 

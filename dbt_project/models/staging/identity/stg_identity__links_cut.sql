@@ -11,8 +11,8 @@ renamed as (
     select
         identifier_type,
         identifier,
-        contact_type,
-        contact_hash,
+        linked_identifier_type,
+        linked_identifier,
         reason
 
     from source
