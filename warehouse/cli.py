@@ -203,8 +203,9 @@ def status(home: Home, *, as_json: bool):
 def explain(home: Home, *, as_json: bool, identifier: str):
     """Tell why a person is who they are: every link, in words.
 
-    IDENTIFIER is a user_id, an anonymous id, or the hash of an address or number, as
-    marts.user_identifiers has it. What is told is of the current snapshot.
+    IDENTIFIER is a user_id, an anonymous id, an address, a number (from its + on), or
+    the hash of one, as marts.user_identifiers has it. What is told is of the current
+    snapshot.
     """
     from warehouse.explain import explain as explain_person
 

@@ -8,6 +8,7 @@ from typing import Any
 from warehouse.connection import open_snapshot, rows_by_name
 from warehouse.errors import TesseraError
 from warehouse.home import Home
+from warehouse.pseudonyms import hash_of_contact
 
 Node = tuple[str, str]  # identifier_type and identifier
 
@@ -117,7 +118,7 @@ def explain(home: Home, identifier: str) -> Explanation:
     ----------
     home : Home
     identifier : str
-        A user_id, an anonymous id, or the published hash of an address or number.
+        A user_id, an anonymous id, an address or number, or the published hash of one.
 
     Raises
     ------
@@ -126,6 +127,7 @@ def explain(home: Home, identifier: str) -> Explanation:
     """
     if not home.current.exists():
         raise TesseraError("nothing is published yet: run `tessera run`")
+    hashed = hash_of_contact(home, identifier)
     with open_snapshot(home.current) as connection:
         found = connection.execute(
             """
@@ -134,12 +136,14 @@ def explain(home: Home, identifier: str) -> Explanation:
             where identifier = ?
             order by identifier_type = 'user_id' desc, user_id limit 1
             """,
-            [identifier],
+            [hashed or identifier],
         ).fetchall()
         if not found:
             raise TesseraError(
-                f"nobody is known by {identifier!a} in the current snapshot; addresses "
-                "and numbers are known by their hashes in marts.user_identifiers alone"
+                "nobody is known by this address or number in the current snapshot, or "
+                "several are"
+                if hashed
+                else f"nobody is known by {identifier!a} in the current snapshot"
             )
         ((user_id, is_identified),) = found
         rows = rows_by_name(

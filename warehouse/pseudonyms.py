@@ -19,7 +19,7 @@ import duckdb
 
 from warehouse.contacts import is_placeholder, normalize_email, normalize_phone
 from warehouse.home import Home
-from warehouse.keys import CONTACT, PSEUDONYM, Keyring
+from warehouse.keys import CONTACT, PSEUDONYM, Keyring, key_path, read_key
 from warehouse.personal_names import withhold
 from warehouse.redaction import mark_with, redact
 
@@ -87,6 +87,21 @@ def contact_kind(text: str) -> str | None:
     if is_number and sum(map(str.isdigit, text)) in PHONE_DIGITS:
         return "phone"
     return None
+
+
+def hash_of_contact(home: Home, text: str) -> str | None:
+    """Hash an address or number as the warehouse of a home has it; None if it is none.
+
+    Raises
+    ------
+    ConfigurationError
+        If the key is not there.
+    """
+    kind = contact_kind(text)
+    if kind is None:
+        return None
+    normal = Disclosed(home.settings.phone_region).normal(kind, _decoded(text))
+    return read_key(key_path(home, CONTACT)).digest(f"{kind}:{normal}")
 
 
 def _decoded(text: str) -> str:

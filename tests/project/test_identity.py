@@ -364,6 +364,14 @@ def test_what_was_not_believed_is_explained(town: Inbox):
 def test_nobody_is_explained_in_words(town: Inbox):
     with pytest.raises(TesseraError, match="nobody is known by 'zoe'"):
         explain(town.home, "zoe")
+    with pytest.raises(TesseraError, match="by this address or number") as told:
+        explain(town.home, "family@example.org")
+    assert "family" not in str(told.value)
+
+
+def test_a_person_is_found_by_an_address_or_number(town: Inbox):
+    assert explain(town.home, "CydRay+x@gmail.com").user_id == "cyd"
+    assert explain(town.home, "+49 170 1234567").user_id == "ann"
 
 
 @pytest.mark.long

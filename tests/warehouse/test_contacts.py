@@ -27,6 +27,9 @@ from warehouse.errors import ConfigurationError
         ("ann.lee-shop@yahoo.com", "ann.lee-shop@yahoo.com"),
         ("ann@gmail.com.example.org", "ann@gmail.com.example.org"),
         ("nobody", "nobody"),
+        ("rene\u0301@example.org", "ren\u00e9@example.org"),
+        # letters that look alike are others: no stranger gets into a mailbox
+        ("\u0430nn@example.org", "\u0430nn@example.org"),
     ],
 )
 def test_an_address_is_written_one_way(typed: str, normal: str):
