@@ -10,6 +10,9 @@ from warehouse.errors import TesseraError
 from warehouse.identity import LinkSummary
 from warehouse.raw_tables import FIELDS
 
+LARGE_SHARE = 0.5  # of max_identifiers_per_person
+MAX_MERGED_SHARE = 0.2  # of the persons of a snapshot, from it to the next
+
 
 @dataclass(frozen=True)
 class Check:
@@ -37,7 +40,7 @@ def check_build(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     TesseraError
         If it has; the current snapshot then stays.
     """
-    _pass(connection, run_id, [_events_reconciled, _orders_reconciled])
+    _pass(connection, run_id, [_events_reconciled, _orders_reconciled, _persons_kept])
 
 
 def check_publication(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
@@ -82,20 +85,24 @@ def record_warnings(
 def record_links(
     connection: duckdb.DuckDBPyConnection, run_id: str, linked: LinkSummary
 ) -> None:
-    """Keep how many links were cut since a person would have grown too large."""
-    explanation = (
+    """Keep how large the largest person is, and what was cut lest one be too large."""
+    told = (
         f"{linked.n_too_large} links were cut, with each of which a person would have "
         "more identifiers than max_identifiers_per_person: an address or a number that "
         "many devices share, as at a till or of a test account"
         if linked.n_too_large
         else "no person has more identifiers than max_identifiers_per_person"
     )
-    n_too_large = float(linked.n_too_large)
-    _record(
-        connection,
-        run_id,
-        [Check("links_cut_for_size", "warn", n_too_large, 0, explanation)],
+    cut = Check("links_cut_for_size", "warn", float(linked.n_too_large), 0, told)
+    largest = Check(
+        "largest_person",
+        "warn",
+        float(linked.n_largest),
+        linked.max_identifiers * LARGE_SHARE,
+        "the most identifiers that one person has; beyond half of "
+        "max_identifiers_per_person it may be nobody, but an address that many use",
     )
+    _record(connection, run_id, [cut, largest])
 
 
 def _record(
@@ -202,6 +209,28 @@ def _orders_reconciled(connection: duckdb.DuckDBPyConnection) -> Check:
         float(n_missing),
         0,
         "orders of the raw order lines that marts.orders does not hold",
+    )
+
+
+def _persons_kept(connection: duckdb.DuckDBPyConnection) -> Check:
+    """Few of the persons who were published last time have become one with another."""
+    ((n_before, n_merged),) = connection.execute(
+        """
+        select count(*), count(*) filter (now.user_id <> before.user_id)
+        from previous.user_identifiers as before
+        left join marts.user_identifiers as now
+            on before.identifier = now.identifier
+            and before.identifier_type = now.identifier_type
+        where before.match_rule = 'itself'
+        """
+    ).fetchall()
+    return Check(
+        "persons_merged",
+        "warn",
+        n_merged / max(n_before, 1),
+        MAX_MERGED_SHARE,
+        f"of {n_before:,} persons of the last snapshot {n_merged:,} have become one "
+        "with another; where no new source explains that, see marts.identity_changes",
     )
 
 

@@ -18,6 +18,8 @@ class LinkSummary:
     n_conflicts: int  # links that would have joined two users of a namespace
     n_too_large: int  # links that would have made a person too large
     n_similar: int  # links between profiles that are alike and share no key
+    n_largest: int  # identifiers of the person who has most, devices of users left out
+    max_identifiers: int  # that a person may have
 
     def in_words(self) -> str:
         """Tell it in a line."""
@@ -146,29 +148,23 @@ def link_identifiers(
             inner join identifiers as there on links.other_node = there.node
             """
         )
-    ((n_links, n_blocked, n_persons, n_conflicts, n_too_large, n_similar),) = (
-        connection.execute(
-            """
+    (counts,) = connection.execute(
+        """
         select
             (select count(*) from intermediate.int_contacts_linked),
+            (select count(distinct component) from components),
             (select count(*) from intermediate.int_contacts_linked
              where block_reason is not null),
-            (select count(distinct component) from components),
             (select count(*) from links_cut where reason = 'conflict'),
             (select count(*) from links_cut where reason = 'too_large'),
             (select count(*) from links anti join links_cut using (link_id)
-             where is_similar)
+             where is_similar),
+            (select coalesce(max(n_identifiers), 0) from (
+                select count(*) as n_identifiers from components group by component
+            ))
         """
-        ).fetchall()
-    )
-    return LinkSummary(
-        n_links=n_links,
-        n_persons=n_persons,
-        n_blocked=n_blocked,
-        n_conflicts=n_conflicts,
-        n_too_large=n_too_large,
-        n_similar=n_similar,
-    )
+    ).fetchall()
+    return LinkSummary(*counts, max_identifiers)
 
 
 def _find_parts(connection: duckdb.DuckDBPyConnection) -> None:

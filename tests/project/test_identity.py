@@ -361,6 +361,13 @@ def test_what_was_not_believed_is_explained(town: Inbox):
     ]
 
 
+def test_the_size_of_the_largest_person_is_told(town: Inbox):
+    assert town.query(
+        "select value, limit_value, verdict from ops.checks "
+        "where check_name = 'largest_person'"
+    ) == [(5.0, 100.0, "passed")]
+
+
 def test_nobody_is_explained_in_words(town: Inbox):
     with pytest.raises(TesseraError, match="nobody is known by 'zoe'"):
         explain(town.home, "zoe")
@@ -406,10 +413,16 @@ def test_persons_merge_part_and_merge_again_under_names_that_last(tmp_path: Path
     apart, none = publish(*other)
     together, merged = publish(*app)
     still, same = publish(*app, early)
+    checks = query(
+        inbox.home,
+        "select value, verdict from ops.checks "
+        "where check_name = 'persons_merged' order by run_id",
+    )
     parted, split = publish(*other, early)
     again, all_changes = publish(*app, early)
 
     assert none == []
+    assert checks == [(0.0, "passed"), (0.25, "failed"), (0.0, "passed")]
     assert apart == {"ann", "bob", "d1", "app:1"}
     assert together == still == {"ann", "bob", "d1"}
     assert again == {"app:1", "bob", "d1"}  # of two that were published, the first seen
