@@ -16,6 +16,7 @@ import pytest
 import yaml
 from backports import zstd
 
+from warehouse.contacts import normalize_email, normalize_phone
 from warehouse.sources import read_source
 
 GENERATOR = Path(__file__).parents[2] / "data" / "sample" / "generate.py"
@@ -41,6 +42,13 @@ def sample(generator, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def counts(sample: Path) -> dict:
     return json.loads((sample / "truth" / "counts.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def identifiers(sample: Path) -> pd.DataFrame:
+    """Give the truth about identifiers by type; of nobody is an empty user_id."""
+    path = sample / "truth" / "identifiers.csv"
+    return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=0)
 
 
 @pytest.fixture(scope="module")
@@ -256,6 +264,36 @@ def test_a_login_ties_every_device_of_a_member_to_one_person(sample: Path, web, 
     assert pairs["user_id"].duplicated().any()
     assert set(seen["device"]) - set(pairs["device"]) <= set(truth["user_id"])
     assert before_login.sum() > 100
+
+
+def test_every_device_is_in_the_truth_with_whom_its_events_name(
+    identifiers, web, texts, counts
+):
+    lines = "".join(text for name, text in texts.items() if name.startswith("app/"))
+    app = pd.DataFrame(map(json.loads, lines.splitlines()))
+    app = app.rename(columns={"did": "device", "uid": "user_id"})
+    seen = pd.concat([web, app])[["device", "user_id"]].replace("", None)
+    named = seen.dropna().drop_duplicates().set_index("device")["user_id"]
+    planted = identifiers.loc["anonymous_id"].set_index("identifier")["user_id"]
+    others = planted.drop(named.index)
+    machines = counts["totals"]["machines"]
+
+    assert planted.index.is_unique
+    assert set(planted.index) == set(seen["device"].dropna())
+    assert (planted[named.index] == named).all()
+    assert (others[machines] == "").all()
+    assert (others.drop(machines) == others.drop(machines).index).all()
+
+
+def test_every_account_is_in_the_truth_with_its_address_and_number(identifiers, texts):
+    rows = csv.DictReader(io.StringIO(texts["crm/users.csv"]))
+    accounts = [row for row in rows if row["plan"]]  # one line is cut short
+    normalize = {"user_id": str, "email": normalize_email, "phone": normalize_phone}
+
+    for kind, in_normal_form in normalize.items():
+        known = [(in_normal_form(row[kind]), row["user_id"]) for row in accounts]
+        planted = identifiers.loc[kind].itertuples(index=False, name=None)
+        assert sorted(planted) == sorted(pair for pair in known if pair[0])
 
 
 def test_machines_say_what_they_are(web, counts):

@@ -11,7 +11,7 @@ from backports import zstd
 from sample_shop import tables
 from sample_shop.archetypes import ARCHETYPES
 from sample_shop.catalog import planted_pairs
-from sample_shop.people import true_archetypes
+from sample_shop.people import true_archetypes, true_identifiers
 from sample_shop.shop import Shop
 from sample_shop.trackers import Wording, app_lines, split_by_tracker, web_lines
 
@@ -43,7 +43,14 @@ def make_files(shop: Shop) -> dict[str, bytes]:
     truth = {"files": counts, "totals": _totals(shop)}
     pairs = planted_pairs(shop.products)
     users = true_archetypes(shop.people, shop.devices)
+    identifiers = true_identifiers(
+        shop.people,
+        shop.devices,
+        is_seen=shop.devices.index.isin(shop.events["device"]),
+        has_account=tables.signed_up_times(shop) >= 0,
+    )
     files["truth/users.csv"] = _to_csv(users)
+    files["truth/identifiers.csv"] = _to_csv(identifiers)
     files["truth/pairs.csv"] = _to_csv(pairs)
     files["truth/counts.json"] = json.dumps(truth, indent=2).encode() + b"\n"
     return files

@@ -114,12 +114,53 @@ def make_devices(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame
 
 def true_archetypes(people: pd.DataFrame, devices: pd.DataFrame) -> pd.DataFrame:
     """Tell the truth: user_id as it must be published, and the archetype's name."""
-    only_device = devices.drop_duplicates("person").set_index("person")["device_id"]
-    published = people["user_id"].where(~people["is_anonymous"], only_device)
     names = np.array([archetype.name for archetype in ARCHETYPES], dtype=object)
     archetype = names[people["archetype"]]
-    truth = pd.DataFrame({"user_id": published, "archetype": archetype})
+    truth = pd.DataFrame(
+        {"user_id": _published_ids(people, devices), "archetype": archetype}
+    )
     return truth.sort_values("user_id")
+
+
+def true_identifiers(
+    people: pd.DataFrame,
+    devices: pd.DataFrame,
+    *,
+    is_seen: np.ndarray,
+    has_account: np.ndarray,
+) -> pd.DataFrame:
+    """Tell the truth: each identifier of the dumps, and user_id as in the archetypes'.
+
+    They are the devices that are seen, and the ids, addresses and numbers of the
+    accounts. A machine's device is nobody's: it has no user_id.
+    """
+    published = _published_ids(people, devices)
+    seen, accounts = devices[is_seen], people[has_account]
+    parts = [
+        ("anonymous_id", seen["device_id"], published.reindex(seen["person"])),
+        *(
+            (kind, accounts[kind], published[accounts.index])
+            for kind in ("user_id", "email", "phone")
+        ),
+    ]
+    truth = pd.concat(
+        pd.DataFrame(
+            {
+                "identifier_type": kind,
+                "identifier": identifiers.to_numpy(),
+                "user_id": user_ids.to_numpy(),
+            }
+        )
+        for kind, identifiers, user_ids in parts
+    )
+    truth = truth[truth["identifier"] != ""]
+    return truth.sort_values(["identifier_type", "identifier"])
+
+
+def _published_ids(people: pd.DataFrame, devices: pd.DataFrame) -> pd.Series:
+    """Give the id of each account; of those without one, that of their only device."""
+    only_device = devices.drop_duplicates("person").set_index("person")["device_id"]
+    return people["user_id"].where(~people["is_anonymous"], only_device)
 
 
 def _archetype_of_each(n_users: int) -> np.ndarray:
