@@ -39,7 +39,7 @@ format: $(READY)  ## let the formatters write
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix -q dbt_project/models dbt_project/tests
 
-bench: $(READY)  ## time loading EVENTS events, and every stage on USERS users
+bench: $(READY)  ## time loading and stitching EVENTS events, and every stage on USERS users
 	@$(BIN)/python tests/benchmarks/bench.py --users $(USERS) --events $(EVENTS)
 
 docs: $(READY)  ## dbt docs as one page, in published/docs of the home

@@ -65,7 +65,7 @@ def build_models(
     arguments += ["--exclude-resource-type", "unit_test", "--no-write-json"]
     if full_refresh:
         arguments.append("--full-refresh")
-    results = _invoke(home, arguments, dbt_variables(home, as_of, run_id), progress)
+    results = call_dbt(home, arguments, dbt_variables(home, as_of, run_id), progress)
     failed = [result for result in results if result.status in ("error", "fail")]
     if failed:
         told = "; ".join(_in_words(result) for result in failed[:5])
@@ -89,7 +89,7 @@ def generate_docs(home: Home, *, as_of: datetime, run_id: str) -> Path:
     Path
         The page, in dbt's target folder; the caller moves it to where readers look.
     """
-    _invoke(home, ["docs", "generate", "--static"], dbt_variables(home, as_of, run_id))
+    call_dbt(home, ["docs", "generate", "--static"], dbt_variables(home, as_of, run_id))
     return home.dbt / "target" / "static_index.html"
 
 
@@ -121,7 +121,7 @@ def dbt_variables(home: Home, as_of: datetime, run_id: str) -> dict[str, Any]:
     }
 
 
-def _invoke(
+def call_dbt(
     home: Home,
     arguments: list[str],
     variables: dict[str, Any],
@@ -131,6 +131,11 @@ def _invoke(
 
     Variables are left out of the parse: they change at every run, and dbt would parse
     everything again. None of them decides what there is to build.
+
+    Returns
+    -------
+    list
+        What dbt says of each node: its status, message and seconds (execution_time).
     """
     from dbt.cli.main import dbtRunner
 

@@ -1,4 +1,4 @@
-"""Time loading beside DuckDB's readers, and `tessera run` stage by stage.
+"""Time loading and stitching beside plain DuckDB, and `tessera run` stage by stage.
 
     python tests/benchmarks/bench.py [--users 1500] [--events 1000000]
 
@@ -16,10 +16,12 @@ import time
 from pathlib import Path
 
 import loading
+import stitching
 from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parents[2]
+EVENTS_PER_USER = 167
 
 
 def main() -> None:
@@ -45,6 +47,9 @@ def main() -> None:
     show(figures)
     figures["loading"] = loading.compare(options.events, n_pairs=3)
     loading.show(figures["loading"])
+    n_users = max(options.events // EVENTS_PER_USER, 1)
+    figures["stitching"] = stitching.compare(options.events, n_users, n_pairs=3)
+    stitching.show(figures["stitching"])
     sys.stdout.write(json.dumps(figures) + "\n")
 
 
