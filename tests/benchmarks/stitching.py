@@ -23,6 +23,7 @@ import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import datetime
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -133,7 +134,8 @@ def compare(n_events: int, n_users: int, n_pairs: int) -> dict:
     runs: dict[str, list[dict]] = {"tessera": [], "naive": [], "copy": []}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder, "home")
-        write_inbox(home / "inbox", n_events, n_users)
+        with get_context("spawn").Pool(1) as pool:  # its memory is not the sides'
+            pool.apply(write_inbox, (home / "inbox", n_events, n_users))
         loaded = run_side("load", home)
         for _ in range(n_pairs):
             for side, found in runs.items():
