@@ -4,9 +4,9 @@
 
 Both start from the same loaded events and end with a table of them all, each with its
 person. Tessera: the models that stitching needs, and `link_identifiers` between them;
-dbt's tests are not counted. Naive: one query; an anonymous id is whoever logged in on
-it last, and nothing else counts. Beside them, because both do as much: the same events,
-cleaned and written, with nobody found.
+dbt's tests are not counted, and profiles that share no key are not compared. Naive: one
+query; an anonymous id is whoever logged in on it last, and nothing else counts. Beside
+them, because both do as much: the same events, cleaned and written, with nobody found.
 
 Each time in a process of its own, in turns, from a copy of the same home. A table goes
 to standard error, a JSON object to standard output.
