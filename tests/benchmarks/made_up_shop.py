@@ -110,6 +110,7 @@ def write_inbox(inbox: Path, n_events: int, n_users: int) -> None:
     event is of, for those who compare; nothing else does.
     """
     with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")  # it would be on stdout
         connection.execute("set threads = 1; select setseed(0.5)")
         connection.execute(PEOPLE, [n_users])
         connection.execute(EVENTS, {"n_events": n_events, "n_users": n_users})
