@@ -33,10 +33,12 @@ def find_components(connection: duckdb.DuckDBPyConnection, *, max_nodes: int) ->
     Returns
     -------
     None
-        There are temporary tables `components` (node, component: its least node) and
-        `links_cut` (link_id, reason: `conflict` or `too_large`).
+        There are temporary tables `components` (node, component: its least node),
+        `links_cut` (link_id, reason: `conflict` or `too_large`) and `wholes` (as
+        `components`, but with nothing cut).
     """
     find_connected(connection)
+    connection.execute("create or replace temp table wholes as from components")
     connection.execute(
         """
         create or replace temp table components_unfit as

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import duckdb
 
+from warehouse import ledger
 from warehouse.components import find_components, find_connected
 from warehouse.connection import transaction
+
+SIMILAR = 99  # the trust_rank of a link between profiles that are merely alike
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,18 @@ def link_identifiers(
     *,
     max_identifiers: int,
     match_threshold: float = 0.95,
+    afresh: bool = False,
 ) -> LinkSummary:
-    """Find who is who by what is linked; fill `identity`.
+    """Find who is who by what is linked; bring `identity` up to date.
 
     Links of `intermediate.int_contacts_linked` count from the most trusted to the least
     (user_id before anonymous_id, e-mail before phone), of equal ones from the first
     seen; then those of `identity.similar_profiles`, from the most probable. None joins
     two user_ids of one namespace: it is cut, and so is one that gives a person more
     than `max_identifiers`.
+
+    Only what hangs together, in any way, with a link that is new, other or gone since
+    the last time is looked at again; everything, if the limit or the code is another.
 
     Parameters
     ----------
@@ -49,6 +56,8 @@ def link_identifiers(
         The most identifiers of a person.
     match_threshold : float
         The least probability at which similar profiles are of one person.
+    afresh : bool
+        Look at everything again.
     """
     connection.execute(
         """
@@ -57,25 +66,95 @@ def link_identifiers(
             trust_rank, 0::double as improbability, first_seen_at,
             identifier_type, identifier, namespace,
             contact_type as linked_identifier_type, contact_hash as linked_identifier,
-            null as linked_namespace
+            null::varchar as linked_namespace, $made_with as made_with
         from intermediate.int_contacts_linked where block_reason is null
         union all
         select
-            99, 1 - match_probability, first_seen_at,
+            $similar, 1 - match_probability, first_seen_at,
             identifier_type, identifier, namespace,
-            similar_identifier_type, similar_identifier, similar_namespace
-        from identity.similar_profiles where match_probability >= ?
+            similar_identifier_type, similar_identifier, similar_namespace,
+            $made_with
+        from identity.similar_profiles where match_probability >= $match_threshold
         """,
-        [match_threshold],
+        {
+            "made_with": f"{max_identifiers} {ledger.code_fingerprint()}",
+            "match_threshold": match_threshold,
+            "similar": SIMILAR,
+        },
+    )
+    _find_touched(connection, afresh=afresh)
+    _number_touched(connection)
+    find_components(connection, max_nodes=max_identifiers)
+    _find_parts(connection)
+    _replace_touched(connection)
+    (counts,) = connection.execute(
+        """
+        select
+            (select count(*) from intermediate.int_contacts_linked),
+            (select count(distinct component) from identity.components),
+            (select count(*) from intermediate.int_contacts_linked
+             where block_reason is not null),
+            (select count(*) from identity.links_cut where reason = 'conflict'),
+            (select count(*) from identity.links_cut where reason = 'too_large'),
+            (select count(*) from identity.links where trust_rank = ?)
+            - (select count(*) from identity.links semi join identity.links_cut using (
+                identifier_type, identifier, linked_identifier_type, linked_identifier
+            ) where trust_rank = ?),
+            (select coalesce(max(n_identifiers), 0) from (
+                select count(*) as n_identifiers from identity.components
+                group by component
+            ))
+        """,
+        [SIMILAR, SIMILAR],
+    ).fetchall()
+    return LinkSummary(*counts, max_identifiers)
+
+
+def _find_touched(connection: duckdb.DuckDBPyConnection, *, afresh: bool) -> None:
+    """List the identifiers of links that have changed, and all that hang with them."""
+    changed = (
+        "from links_named union all from identity.links"
+        if afresh
+        else """
+        (from links_named except from identity.links)
+        union all
+        (from identity.links except from links_named)
+        """
     )
     connection.execute(
+        f"""
+        create or replace temp table ends_changed as
+        with links_changed as ({changed})
+        select identifier_type, identifier from links_changed
+        union
+        select linked_identifier_type, linked_identifier from links_changed;
+
+        create or replace temp table identifiers_touched as
+        select identifier_type, identifier from identity.components
+        where whole in (
+            select whole from identity.components
+            semi join ends_changed using (identifier_type, identifier)
+        )
+        union
+        from ends_changed;
         """
+    )
+
+
+def _number_touched(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make nodes of the identifiers that are touched, and links of their links."""
+    connection.execute(
+        """
+        create or replace temp table links_touched as
+        from links_named semi join identifiers_touched
+            using (identifier_type, identifier);
+
         create or replace temp table identifiers as
         with united as (
-            select identifier_type, identifier, namespace from links_named
+            select identifier_type, identifier, namespace from links_touched
             union all
             select linked_identifier_type, linked_identifier, linked_namespace
-            from links_named
+            from links_touched
         ),
         distinct_identifiers as (
             select
@@ -86,7 +165,9 @@ def link_identifiers(
             from united group by identifier_type, identifier
         )
         select
-            row_number() over (order by identifier_type, identifier) as node,
+            row_number() over (order by identifier_type, identifier)
+            + (select coalesce(max(greatest(component, part, whole)), 0)
+               from identity.components) as node,
             identifier_type,
             identifier,
             namespace
@@ -99,44 +180,59 @@ def link_identifiers(
                 when namespace is not null then dense_rank() over (order by namespace)
             end as owner_group
         from identifiers;
-
+        """
+    )
+    connection.execute(
+        """
         create or replace temp table links as
         select
             row_number() over (
                 order by
-                    links_named.trust_rank,
-                    links_named.improbability,
-                    links_named.first_seen_at nulls last,
-                    links_named.identifier_type,
-                    links_named.identifier,
-                    links_named.linked_identifier_type,
-                    links_named.linked_identifier
+                    named.trust_rank,
+                    named.improbability,
+                    named.first_seen_at nulls last,
+                    named.identifier_type,
+                    named.identifier,
+                    named.linked_identifier_type,
+                    named.linked_identifier
             ) as link_id,
             here.node,
             there.node as other_node,
-            links_named.trust_rank = 99 as is_similar
-        from links_named
+            named.trust_rank = ? as is_similar
+        from links_touched as named
         inner join identifiers as here
-            on links_named.identifier = here.identifier
-            and links_named.identifier_type = here.identifier_type
+            on named.identifier = here.identifier
+            and named.identifier_type = here.identifier_type
         inner join identifiers as there
-            on links_named.linked_identifier = there.identifier
-            and links_named.linked_identifier_type = there.identifier_type
-        """
+            on named.linked_identifier = there.identifier
+            and named.linked_identifier_type = there.identifier_type
+        """,
+        [SIMILAR],
     )
-    find_components(connection, max_nodes=max_identifiers)
-    _find_parts(connection)
+
+
+def _replace_touched(connection: duckdb.DuckDBPyConnection) -> None:
+    """Put what was found in the place of what was there of the same identifiers."""
     with transaction(connection):
+        for table in ("components", "links_cut", "links"):
+            connection.execute(
+                f"""
+                delete from identity.{table} using identifiers_touched as touched
+                where {table}.identifier = touched.identifier
+                    and {table}.identifier_type = touched.identifier_type
+                """
+            )
         connection.execute(
             """
-            delete from identity.components;
-            delete from identity.links_cut;
-            insert into identity.components
+            insert into identity.links by name from links_touched;
+            insert into identity.components by name
             select
                 components.component, parts.component as part,
+                wholes.component as whole,
                 identifiers.identifier_type, identifiers.identifier
             from components
             inner join identifiers using (node)
+            inner join wholes using (node)
             inner join parts_by_key as parts using (node);
             insert into identity.links_cut
             select
@@ -148,23 +244,6 @@ def link_identifiers(
             inner join identifiers as there on links.other_node = there.node
             """
         )
-    (counts,) = connection.execute(
-        """
-        select
-            (select count(*) from intermediate.int_contacts_linked),
-            (select count(distinct component) from components),
-            (select count(*) from intermediate.int_contacts_linked
-             where block_reason is not null),
-            (select count(*) from links_cut where reason = 'conflict'),
-            (select count(*) from links_cut where reason = 'too_large'),
-            (select count(*) from links anti join links_cut using (link_id)
-             where is_similar),
-            (select coalesce(max(n_identifiers), 0) from (
-                select count(*) as n_identifiers from components group by component
-            ))
-        """
-    ).fetchall()
-    return LinkSummary(*counts, max_identifiers)
 
 
 def _find_parts(connection: duckdb.DuckDBPyConnection) -> None:

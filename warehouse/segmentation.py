@@ -12,10 +12,10 @@ import duckdb
 import pandas as pd
 
 from warehouse.connection import transaction
+from warehouse.derived_tables import ML
 from warehouse.errors import TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
-from warehouse.raw_tables import ML
 
 if TYPE_CHECKING:
     from ml.clustering import ClusterModel

@@ -179,6 +179,7 @@ def build(
                 connection,
                 max_identifiers=home.settings.max_identifiers_per_person,
                 match_threshold=home.settings.match_threshold,
+                afresh=full_refresh,
             )
             checks.record_links(connection, run.run_id, linked)
         progress(linked.in_words())
