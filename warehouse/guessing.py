@@ -51,6 +51,8 @@ _SYNONYMS = {
     "gender": "gender sex",
     "city": "city town",
     "signed_up_at": "signedupat signupdate registeredat createdat created joinedat",
+    "updated_at": "updatedat lastupdatedat lastupdated updated modifiedat lastmodified "
+    "lastmodifiedat modified changedat lastchangedat",
     "purpose": "purpose consentpurpose",
     "decision": "decision consent status",
     "decided_at": "decidedat consentdate timestamp date",

@@ -161,13 +161,14 @@ def published_run(home: Home) -> Run | None:
 def midnight_after_last_event(connection: duckdb.DuckDBPyConnection) -> datetime:
     """Find the default `as_of`: the midnight after the last event or order.
 
-    With neither, the last answer, decision or sign-up counts; with nothing dated at
-    all, the first midnight of 1970, before which nothing can have happened.
+    With neither, the last answer, decision, sign-up or change of a profile counts; with
+    nothing dated at all, the first midnight of 1970, before which nothing can have
+    happened.
     """
     for times in (
         {"events": "occurred_at", "order_lines": "ordered_at"},
         {
-            "users": "signed_up_at",
+            "users": "greatest(signed_up_at, updated_at)",
             "consents": "decided_at",
             "surveys": "answered_at",
         },

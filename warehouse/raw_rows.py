@@ -24,7 +24,7 @@ from warehouse.private_rows import (
 from warehouse.pseudonyms import Disclosed
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.raw_columns import select_rows
-from warehouse.raw_tables import LEDGER, OF_A_FILE, ROWS_PER_FILE
+from warehouse.raw_tables import LEDGER, OF_A_FILE, RAW, ROWS_PER_FILE
 from warehouse.sources import MOMENTS, Source
 from warehouse.suspects import RefusedLine
 from warehouse.vault import Vault
@@ -217,14 +217,14 @@ def record_sources(
     connection: duckdb.DuckDBPyConnection, sources: list[Source]
 ) -> None:
     """Write down what models read of each source, where it has changed."""
-    told = sorted((source.name, source.sessions) for source in sources)
+    told = sorted((source.name, source.sessions, source.trust) for source in sources)
     found = connection.execute("from ledger.sources order by all").fetchall()
     if found == told:
         return
     with transaction(connection):
         connection.execute("delete from ledger.sources")
         for row in told:
-            connection.execute("insert into ledger.sources values (?, ?)", row)
+            connection.execute("insert into ledger.sources values (?, ?, ?)", row)
 
 
 def store_duplicate(
@@ -319,7 +319,7 @@ def _insert_rows(
         )
     ((n_rows,),) = connection.execute(
         f"""
-        insert into raw.{source.kind}
+        insert into raw.{source.kind} ({", ".join(RAW[f"raw.{source.kind}"])})
         select
             {file.file_id * ROWS_PER_FILE} + line_number, {file.file_id}, line_number,
             {file.load_id}, {sql_text(source.name)}, {sql_text(source.namespace)}, *

@@ -92,6 +92,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "birth_year": "SMALLINT",
         "email_domain_class": "VARCHAR",  # see `email_domains`
         "signed_up_at": "TIMESTAMP",
+        "updated_at": "TIMESTAMP",  # when the profile was last changed at its source
     },
     "consents": {
         "user_id": "VARCHAR",
@@ -183,6 +184,7 @@ LEDGER = {
     "ledger.sources": {
         "source": "VARCHAR NOT NULL",
         "sessions": "VARCHAR NOT NULL",  # timeout, tracker
+        "trust": "INTEGER",  # null for what an earlier version recorded
     },
     "ledger.source_fields": {  # names that a source has used and its map does not
         "source": "VARCHAR NOT NULL",

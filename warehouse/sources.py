@@ -127,6 +127,7 @@ class Source(BaseModel):
     phone_region: Annotated[str | None, AfterValidator(check_region)] = None
     wait_for: Literal["_manifest.json", "_SUCCESS"] | None = None
     sessions: Literal["timeout", "tracker"] = "timeout"
+    trust: int = Field(0, ge=-1000, le=1000)  # the greater is believed first
     columns: dict[str, ColumnRule]
     also: list[Part] = []
     unpack: dict[str, Literal["pairs", "json", "list"]] = {}

@@ -118,6 +118,7 @@ USER = {
     "gender": "female",
     "city": "Bonn",
     "country": "DE",
+    "updated_at": datetime(2026, 1, 5, 9, 1),
 }
 
 

@@ -124,7 +124,13 @@ def test_an_export_becomes_events_and_users(mixpanel):
     mixpanel.load()
 
     assert mixpanel.mapped("events") == EVENTS
-    assert mixpanel.mapped("users") == [{"user_id": "user-19", "anonymous_id": "dev-2"}]
+    assert mixpanel.mapped("users") == [
+        {
+            "user_id": "user-19",
+            "anonymous_id": "dev-2",
+            "updated_at": datetime(2026, 1, 5, 15),
+        }
+    ]
     assert mixpanel.reasons() == [
         (10, "missing:user_id"),
         (11, "bad_value:occurred_at"),

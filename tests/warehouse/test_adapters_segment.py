@@ -146,9 +146,18 @@ USERS = [
         "country": "DE",
         "birth_date": date(1990, 5, 1),
         "signed_up_at": datetime(2025, 12, 1, 8),
+        "updated_at": datetime(2026, 1, 5, 9, 1),
     },
-    {"user_id": "u-17", "anonymous_id": "anon-0"},
-    {"user_id": "u-17", "email_hash": ANN},
+    {
+        "user_id": "u-17",
+        "anonymous_id": "anon-0",
+        "updated_at": datetime(2026, 1, 6, 10, 2),
+    },
+    {
+        "user_id": "u-17",
+        "email_hash": ANN,
+        "updated_at": datetime(2026, 1, 6, 10, 3),
+    },
 ]
 RUDDER_EVENTS = [
     {
@@ -186,6 +195,7 @@ RUDDER_USERS = [  # 5/1/1990 and 1764576000 are no dates as we read them
         "gender": "male",
         "city": "Köln",
         "country": "DE",
+        "updated_at": datetime(2026, 1, 7, 8, 0, 0, 500_000),
     }
 ]
 

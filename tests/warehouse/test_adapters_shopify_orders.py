@@ -72,13 +72,19 @@ LINES = [
     item(VOIDED, "CUP-R", "Cup - Red", 1, "12.50"),
     item(LAST, "SAUCER", "Saucer", 1, "4"),
 ]
+ANNS_PROFILE = {"user_id": ANN, "email_hash": ANN, "phone_hash": ANNS_PHONE,
+                "name": "Ann Example", "city": "Bonn", "country": "DE"}  # fmt: skip
 USERS = [
-    {"user_id": ANN, "email_hash": ANN, "phone_hash": ANNS_PHONE,
-     "name": "Ann Example", "city": "Bonn", "country": "DE"},
+    {**ANNS_PROFILE, "updated_at": datetime(2026, 1, 1, 9, 0, 5)},
     {"user_id": BEN, "email_hash": BEN, "phone_hash": BENS_PHONE,
-     "name": "Ben Example", "city": "Boston", "country": "US"},
+     "name": "Ben Example", "city": "Boston", "country": "US",
+     "updated_at": datetime(2026, 2, 1, 4, 30)},
+    {**ANNS_PROFILE, "updated_at": datetime(2026, 2, 2, 11)},
+    {**ANNS_PROFILE, "updated_at": datetime(2026, 2, 3, 11)},
+    {**ANNS_PROFILE, "updated_at": datetime(2026, 2, 4, 11)},
     {"user_id": CY, "email_hash": CY, "phone_hash": CYS_PHONE,
-     "name": "Cy Example", "city": "Graz", "country": "AT"},
+     "name": "Cy Example", "city": "Graz", "country": "AT",
+     "updated_at": datetime(2026, 2, 6, 8)},
 ]  # fmt: skip
 
 

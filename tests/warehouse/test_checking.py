@@ -67,6 +67,13 @@ def test_a_list_of_orders_is_not_taken_for_one_of_customers(tmp_path):
     assert found.doubts == []
 
 
+def test_a_list_of_customers_may_say_when_each_was_changed():
+    names = ["Customer Id", "E-mail", "Created At", "Last Modified"]
+    fields = ["user_id", "email", "signed_up_at", "updated_at"]
+
+    assert guess_columns(names) == ("users", dict(zip(fields, names, strict=True)))
+
+
 def test_a_guess_by_few_columns_is_doubted(tmp_path):
     path = tmp_path / "o.csv"
     path.write_text("userId,Seite,Zeitpunkt,Aktion\nu1,/a,2026-03-01,gesehen\n")

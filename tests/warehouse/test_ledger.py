@@ -66,6 +66,8 @@ def test_a_repeated_stage_keeps_its_last_time_alone(connection):
     [
         ([], "1970-01-01"),
         ([("surveys", "answered_at", "2026-01-05 10:00")], "2026-01-06"),
+        ([("users", "signed_up_at", "2026-01-05 10:00")], "2026-01-06"),
+        ([("users", "updated_at", "2026-01-05 10:00")], "2026-01-06"),
         (
             [
                 ("events", "occurred_at", "2026-01-02 23:59:59"),
@@ -112,7 +114,7 @@ def test_the_fingerprint_follows_files_and_settings_and_nothing_else(
         assert (ledger.fingerprint(connection, home) == loaded) is is_same
 
 
-def test_the_fingerprint_moves_when_a_source_takes_its_trackers_sessions(
+def test_the_fingerprint_moves_with_what_a_source_says_of_itself(
     connection, tmp_path: Path
 ):
     home = Home.at(tmp_path)
@@ -121,11 +123,12 @@ def test_the_fingerprint_moves_when_a_source_takes_its_trackers_sessions(
         {"adapter": "generic", "kind": "events", "columns": columns, "name": "web"}
     )
     by_tracker = by_timeout.model_copy(update={"sessions": "tracker"})
+    trusted = by_timeout.model_copy(update={"trust": 1})
     found = []
 
-    for sources in ([by_timeout], [by_timeout], [by_tracker], []):
+    for sources in ([by_timeout], [by_timeout], [by_tracker], [trusted], []):
         record_sources(connection, sources)
         found.append(ledger.fingerprint(connection, home))
 
     assert found[0] == found[1]
-    assert len(set(found)) == 3
+    assert len(set(found)) == 4

@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warehouse import raw_rows
+from warehouse.connection import open_work
 from warehouse.errors import ConfigurationError
 from warehouse.quarantine import LineReason, list_quarantine
+from warehouse.raw_tables import create_tables
 
 REFERENCE_DATA = Path(__file__).parents[3] / "shared" / "data"
 CONSERVED = """
@@ -311,6 +313,25 @@ def test_a_line_that_is_not_accounted_for_refuses_its_file(events, monkeypatch):
 
     assert events.query("select count(*) from raw.events") == [(0,)]
     assert events.files()[0][2].startswith("counts_disagree")
+
+
+def test_a_warehouse_of_an_earlier_version_gets_its_new_columns(make_inbox):
+    columns = {"user_id": "user", "updated_at": "changed"}
+    source = {"adapter": "generic", "kind": "users", "columns": columns, "trust": 3}
+    inbox = make_inbox({**source, "publish_attributes": ["plan"]})
+    with open_work(inbox.home) as connection:
+        create_tables(connection)
+        connection.execute("alter table raw.users drop column updated_at")
+        connection.execute("alter table ledger.sources drop column trust")
+        connection.execute("insert into ledger.sources values ('shop', 'timeout')")
+
+    inbox.put("a.csv", "user,changed,plan\nann,2026-01-02 10:00:00,pro\n")
+    inbox.load()
+
+    assert inbox.query(
+        "select user_id, updated_at::text, published_attributes from raw.users"
+    ) == [("ann", "2026-01-02 10:00:00", '{"plan":"pro"}')]
+    assert inbox.query("from ledger.sources") == [("shop", "timeout", 3)]
 
 
 def test_a_column_that_a_file_lacks_is_null_and_told(events):

@@ -44,6 +44,12 @@ def test_every_form_of_column_is_read(tmp_path: Path):
     assert source.paths == ["customer", "context.session", "action", "ts"]
 
 
+def test_a_source_is_trusted_as_it_says(tmp_path: Path):
+    assert read(tmp_path, GOOD).trust == 0
+    assert read(tmp_path, f"trust: 7\n{GOOD}", "crm").trust == 7
+    assert read(tmp_path, f"trust: -7\n{GOOD}", "list").trust == -7
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -76,6 +82,10 @@ def test_every_form_of_column_is_read(tmp_path: Path):
         ("kind: events", "kind: events\nname: x", "named by its folder"),
         ("kind: events", "kind: events\nwhere: {a: b}", "only parts in also"),
         ("kind: events", "kind: events\nis_part: true", "only parts in also"),
+        ("kind: events", "kind: events\ntrust: high", "trust"),
+        ("kind: events", "kind: events\ntrust: 1.5", "trust"),
+        ("kind: events", "kind: events\ntrust: true", "trust"),
+        ("kind: events", "kind: events\ntrust: 1001", "trust: .*1000"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, words: str):
