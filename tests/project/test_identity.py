@@ -33,6 +33,13 @@ NAMED = {
     "city": "city",
 }
 TWIN = {"first": "Oda", "last": "Winterbottom", "born": "1981-02-03", "city": "Anton"}
+PROFILES = {
+    "user_id": "user",
+    "country": "country",
+    "birth_date": "born",
+    "signed_up_at": "at",
+    "updated_at": "changed",
+}
 ORDERS = {
     "order_id": "order",
     "ordered_at": "at",
@@ -184,6 +191,26 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Inbox:
             for number, line in enumerate(cards[:10])
         ],
     )
+    # two lists that contradict each other, the better of which is older
+    known = {"user": "kim", "at": "2025-01-01"}
+    late = {"changed": "2025-06-01", "plan": "pro"}
+    town.source(
+        "bank",
+        "users",
+        PROFILES,
+        known | {"country": "DE", "born": "1990-05-01", "plan": "free"},
+        trust=2,
+        publish_attributes=["plan"],
+    )
+    town.source(
+        "gym",
+        "users",
+        PROFILES,
+        known | late | {"country": "AT", "born": "1980-05-01"},
+        known | late | {"country": "FR", "changed": "2026-01-02"},  # not before as_of
+        trust=1,
+        publish_attributes=["plan"],
+    )
     stages.run(town.home)
     return town
 
@@ -326,6 +353,29 @@ def test_names_are_compared_where_nobody_reads_them(town: Inbox):
     work = town.home.work_database.read_bytes()
     for word in (b"winterbottom", b"raffle7@", b"1981-02-03"):
         assert word not in work.lower()
+
+
+def test_a_profile_is_of_the_source_that_each_fields_rule_prefers(town: Inbox):
+    assert query(
+        town.home,
+        "select field, value, rule, kind, source, n_values, last_seen_at::date::text "
+        "from marts.user_profile_fields where user_id = 'kim' order by field",
+    ) == [
+        ("age_band", "30-39", "most_trusted", "profile", "bank", 2, "2025-01-01"),
+        ("attributes", '{"plan":"pro"}', "latest", "profile", "gym", 2, "2025-06-01"),
+        ("country", "DE", "most_trusted", "profile", "bank", 2, "2025-01-01"),
+    ]
+    assert town.query(
+        "select country, age_band, attributes, n_profile_conflicts from marts.users "
+        "where user_id = 'kim'"
+    ) == [("DE", "30-39", '{"plan":"pro"}', 3)]
+
+
+def test_what_nobody_said_of_a_person_is_not_made_up(town: Inbox):
+    assert town.query(
+        "select country, device_type, age_band, email_domain_class, attributes, "
+        "n_profile_conflicts from marts.users where user_id = 'dan'"
+    ) == [(None, None, None, None, "{}", 0)]
 
 
 def without_hashes(told: str) -> list[str]:

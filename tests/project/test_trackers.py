@@ -429,7 +429,10 @@ def rows_of(
     namespace: str,
     without: set[str],
 ) -> list[dict]:
-    """Read what a mart says of one namespace, whose name is taken out."""
+    """Read what a mart says of one namespace, whose name is taken out.
+
+    The source is called as its namespace is, and so both give way.
+    """
     with open_work(home) as connection:
         rows = rows_by_name(connection, f"from {table}")
     told = [
@@ -441,7 +444,9 @@ def rows_of(
         for row in rows
     ]
     own = [
-        json.loads(row.replace(f"{namespace}:", ""))
+        json.loads(
+            row.replace(f"{namespace}:", "").replace(f'"{namespace}"', '"tracker"')
+        )
         for row in told
         if f'"{namespace}:' in row
     ]

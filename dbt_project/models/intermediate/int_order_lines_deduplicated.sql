@@ -37,6 +37,7 @@ copies_numbered as (
         order_lines.line_key,
         order_lines.order_id,
         order_lines.content_hash,
+        order_lines.source,
         order_lines.namespace,
         row_number() over (
             partition by
@@ -67,7 +68,9 @@ copies_ranked as (
                 order_id,
                 content_hash,
                 copy_number
-            order by line_key
+            order by
+                source asc,
+                line_key asc
         ) as delivery_number
 
     from copies_numbered
@@ -97,6 +100,7 @@ kept as (
         order_lines.product_id,
 
         -- strings
+        order_lines.source,
         order_lines.product_name,
         order_lines.category,
         order_lines.country,

@@ -18,7 +18,13 @@ order_lines as (
 
 profiles as (
 
-    select * from {{ ref('int_profiles_unified') }}
+    select * from {{ ref('int_profiles_resolved') }}
+
+),
+
+profile_fields as (
+
+    select * from {{ ref('int_profile_fields_resolved') }}
 
 ),
 
@@ -26,7 +32,8 @@ mentions as (
 
     select
         user_id,
-        is_identified
+        is_identified,
+        cast(null as timestamp) as signed_up_at
 
     from events
 
@@ -34,7 +41,8 @@ mentions as (
 
     select
         user_id,
-        is_identified
+        is_identified,
+        cast(null as timestamp) as signed_up_at
 
     from order_lines
 
@@ -42,7 +50,8 @@ mentions as (
 
     select
         user_id,
-        is_identified
+        is_identified,
+        signed_up_at
 
     from profiles
 
@@ -52,7 +61,8 @@ persons as (
 
     select
         user_id,
-        bool_or(is_identified) as is_identified
+        bool_or(is_identified) as is_identified,
+        min(signed_up_at) as signed_up_at
 
     from mentions
 
@@ -60,122 +70,49 @@ persons as (
 
 ),
 
--- A profile says where a person lives; else most events do, else most order lines.
-countries_counted as (
+fields_spread as (
 
     select
         user_id,
-        country,
-        1 as precedence,
-        1 as n_rows
+        max(value) filter (where field = 'country') as country,
+        max(value) filter (where field = 'device_type') as device_type,
+        max(value) filter (where field = 'age_band') as age_band,
+        max(value) filter (where field = 'email_domain_class') as email_domain_class,
+        max(value) filter (where field = 'attributes') as attributes,
+        count(*) filter (where n_values > 1) as n_profile_conflicts
 
-    from profiles
+    from profile_fields
 
-    where country is not null
-
-    union all
-
-    select
-        user_id,
-        country,
-        2 as precedence,
-        count(*) as n_rows
-
-    from events
-
-    where country is not null
-
-    group by
-        user_id,
-        country
-
-    union all
-
-    select
-        user_id,
-        country,
-        3 as precedence,
-        count(*) as n_rows
-
-    from order_lines
-
-    where country is not null
-
-    group by
-        user_id,
-        country
-
-),
-
-countries_ranked as (
-
-    select
-        user_id,
-        country,
-        row_number() over (
-            partition by user_id
-            order by
-                precedence asc,
-                n_rows desc,
-                country asc
-        ) as country_rank
-
-    from countries_counted
-
-),
-
-devices_counted as (
-
-    select
-        user_id,
-        device_type,
-        count(*) as n_events
-
-    from events
-
-    where device_type is not null
-
-    group by
-        user_id,
-        device_type
-
-),
-
-devices_ranked as (
-
-    select
-        user_id,
-        device_type,
-        row_number() over (
-            partition by user_id
-            order by
-                n_events desc,
-                device_type asc
-        ) as device_rank
-
-    from devices_counted
+    group by user_id
 
 ),
 
 listed as (
 
     select
+        -- ids
         persons.user_id,
-        countries_ranked.country,
-        devices_ranked.device_type,
-        persons.is_identified
+
+        -- strings
+        fields_spread.country,
+        fields_spread.device_type,
+        fields_spread.age_band,
+        fields_spread.email_domain_class,
+        coalesce(fields_spread.attributes, '{}') as attributes,
+
+        -- numerics
+        coalesce(fields_spread.n_profile_conflicts, 0) as n_profile_conflicts,
+
+        -- booleans
+        persons.is_identified,
+
+        -- timestamps
+        persons.signed_up_at
 
     from persons
 
-    left join countries_ranked
-        on
-            persons.user_id = countries_ranked.user_id
-            and countries_ranked.country_rank = 1
-
-    left join devices_ranked
-        on
-            persons.user_id = devices_ranked.user_id
-            and devices_ranked.device_rank = 1
+    left join fields_spread
+        on persons.user_id = fields_spread.user_id
 
 )
 

@@ -19,11 +19,11 @@ attributed as (
         profiles.profile_key,
         coalesce(profiles.user_id, devices.user_id) as user_id,
         profiles.anonymous_id,
-        profiles.content_hash,
         profiles.email_hash,
         profiles.phone_hash,
 
         -- strings
+        profiles.source,
         profiles.namespace,
         profiles.country,
         profiles.age_band,
@@ -31,7 +31,8 @@ attributed as (
         profiles.published_attributes,
 
         -- timestamps
-        profiles.signed_up_at
+        profiles.signed_up_at,
+        profiles.updated_at
 
     from profiles
 

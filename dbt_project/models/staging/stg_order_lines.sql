@@ -23,6 +23,7 @@ normalized as (
         phone_hash,
 
         -- strings
+        source,
         namespace,
         {{ cleaned_text('product_name') }} as product_name,
         {{ cleaned_text('category') }} as category,

@@ -10,6 +10,7 @@ renamed as (
 
     select
         source,
+        coalesce(trust, 0) as trust,
         sessions = 'tracker' as has_tracker_sessions
 
     from source

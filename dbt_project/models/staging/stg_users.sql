@@ -4,7 +4,9 @@ source as (
 
     select * from {{ source('raw', 'users') }}
 
-    where signed_up_at is null or signed_up_at < {{ as_of() }}
+    where
+        coalesce(signed_up_at < {{ as_of() }}, true)
+        and coalesce(updated_at < {{ as_of() }}, true)
 
 ),
 
@@ -15,11 +17,11 @@ normalized as (
         row_key as profile_key,
         {{ cleaned_id('user_id') }} as user_id,
         {{ cleaned_id('anonymous_id') }} as anonymous_id,
-        content_hash,
         email_hash,
         phone_hash,
 
         -- strings
+        source,
         namespace,
         {{ cleaned_country('country') }} as country,
         {{ age_band('birth_year') }} as age_band,
@@ -27,7 +29,8 @@ normalized as (
         cast(published_attributes as string) as published_attributes,
 
         -- timestamps
-        signed_up_at
+        signed_up_at,
+        updated_at
 
     from source
 

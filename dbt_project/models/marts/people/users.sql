@@ -22,12 +22,6 @@ orders as (
 
 ),
 
-profiles as (
-
-    select * from {{ ref('int_profiles_unified') }}
-
-),
-
 persons as (
 
     select * from {{ ref('int_persons_listed') }}
@@ -84,15 +78,16 @@ listed as (
         -- strings
         persons.country,
         persons.device_type,
-        profiles.age_band,
-        profiles.email_domain_class,
-        coalesce(profiles.published_attributes, '{}') as attributes,
+        persons.age_band,
+        persons.email_domain_class,
+        persons.attributes,
 
         -- numerics
         coalesce(events_summarized.n_events, 0) as n_events,
         coalesce(sessions_summarized.n_sessions, 0) as n_sessions,
         coalesce(orders_summarized.n_orders, 0) as n_orders,
         {{ money('coalesce(orders_summarized.revenue, 0)') }} as revenue,
+        persons.n_profile_conflicts,
 
         -- booleans
         persons.is_identified,
@@ -101,12 +96,12 @@ listed as (
         least(
             events_summarized.first_seen_at,
             orders_summarized.first_seen_at,
-            profiles.signed_up_at
+            persons.signed_up_at
         ) as first_seen_at,
         greatest(
             events_summarized.last_seen_at,
             orders_summarized.last_seen_at,
-            profiles.signed_up_at
+            persons.signed_up_at
         ) as last_seen_at
 
     from persons
@@ -119,9 +114,6 @@ listed as (
 
     left join orders_summarized
         on persons.user_id = orders_summarized.user_id
-
-    left join profiles
-        on persons.user_id = profiles.user_id
 
 )
 

@@ -15,6 +15,8 @@ persons as (
 persons_found as (
 
     select
+        -- ids
+        profiles.profile_key,
         coalesce(
             persons_of_users.user_id,
             profiles.user_id,
@@ -23,11 +25,15 @@ persons_found as (
             persons_of_phones.user_id,
             profiles.anonymous_id
         ) as user_id,
+
+        -- strings
+        profiles.source,
         profiles.country,
         profiles.age_band,
         profiles.email_domain_class,
         profiles.published_attributes,
-        profiles.content_hash,
+
+        -- booleans
         case
             when profiles.user_id is not null then true
             else coalesce(
@@ -37,7 +43,10 @@ persons_found as (
                 false
             )
         end as is_identified,
-        profiles.signed_up_at
+
+        -- timestamps
+        profiles.signed_up_at,
+        profiles.updated_at
 
     from profiles
 
@@ -63,40 +72,12 @@ persons_found as (
 
 ),
 
-profiles_ranked as (
+resolved as (
 
-    select
-        *,
-        row_number() over (
-            partition by user_id
-            order by
-                signed_up_at desc nulls last,
-                content_hash asc,
-                published_attributes asc
-        ) as profile_rank,
-        min(signed_up_at) over (partition by user_id) as first_signed_up_at
-
-    from persons_found
+    select * from persons_found
 
     where user_id is not null
 
-),
-
-latest_listed as (
-
-    select
-        user_id,
-        country,
-        age_band,
-        email_domain_class,
-        published_attributes,
-        is_identified,
-        first_signed_up_at as signed_up_at
-
-    from profiles_ranked
-
-    where profile_rank = 1
-
 )
 
-select * from latest_listed
+select * from resolved
