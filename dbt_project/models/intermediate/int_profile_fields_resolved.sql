@@ -12,6 +12,34 @@ rules as (
 
 ),
 
+-- Of most fields a person has one value, from one source: only the others are ranked.
+fields_disputed as (
+
+    select
+        user_id,
+        field
+
+    from profile_values
+
+    group by
+        user_id,
+        field
+
+    having count(*) > 1
+
+),
+
+disputed as (
+
+    select profile_values.* from profile_values
+
+    semi join fields_disputed
+        on
+            profile_values.user_id = fields_disputed.user_id
+            and profile_values.field = fields_disputed.field
+
+),
+
 values_summed as (
 
     select
@@ -20,7 +48,7 @@ values_summed as (
         value,
         sum(n_rows) as n_value_rows
 
-    from profile_values
+    from disputed
 
     group by
         user_id,
@@ -29,7 +57,7 @@ values_summed as (
 
 ),
 
-fields_counted as (
+values_counted as (
 
     select
         user_id,
@@ -49,43 +77,77 @@ fields_counted as (
 values_ranked as (
 
     select
+        disputed.*,
+        row_number() over (
+            partition by
+                disputed.user_id,
+                disputed.field
+            order by
+                case rules.rule
+                    when 'most_trusted' then disputed.trust
+                    when 'most_frequent' then values_summed.n_value_rows
+                end desc nulls last,
+                case
+                    when rules.rule = 'most_trusted' then disputed.kind_rank
+                end asc nulls last,
+                disputed.last_seen_at desc nulls last,
+                disputed.trust desc,
+                disputed.kind_rank asc,
+                disputed.n_rows desc,
+                disputed.value asc,
+                disputed.source asc
+        ) as value_rank
+
+    from disputed
+
+    inner join rules
+        on disputed.field = rules.field
+
+    inner join values_summed
+        on
+            disputed.user_id = values_summed.user_id
+            and disputed.field = values_summed.field
+            and disputed.value = values_summed.value
+
+),
+
+chosen as (
+
+    select
+        values_ranked.user_id,
+        values_ranked.field,
+        values_ranked.value,
+        values_ranked.kind,
+        values_ranked.source,
+        values_counted.n_values,
+        values_ranked.last_seen_at
+
+    from values_ranked
+
+    inner join values_counted
+        on
+            values_ranked.user_id = values_counted.user_id
+            and values_ranked.field = values_counted.field
+
+    where values_ranked.value_rank = 1
+
+    union all
+
+    select
         profile_values.user_id,
         profile_values.field,
         profile_values.value,
         profile_values.kind,
         profile_values.source,
-        profile_values.last_seen_at,
-        rules.rule,
-        row_number() over (
-            partition by
-                profile_values.user_id,
-                profile_values.field
-            order by
-                case rules.rule
-                    when 'most_trusted' then profile_values.trust
-                    when 'most_frequent' then values_summed.n_value_rows
-                end desc nulls last,
-                case
-                    when rules.rule = 'most_trusted' then profile_values.kind_rank
-                end asc nulls last,
-                profile_values.last_seen_at desc nulls last,
-                profile_values.trust desc,
-                profile_values.kind_rank asc,
-                profile_values.n_rows desc,
-                profile_values.value asc,
-                profile_values.source asc
-        ) as value_rank
+        1 as n_values,
+        profile_values.last_seen_at
 
     from profile_values
 
-    inner join rules
-        on profile_values.field = rules.field
-
-    inner join values_summed
+    anti join fields_disputed
         on
-            profile_values.user_id = values_summed.user_id
-            and profile_values.field = values_summed.field
-            and profile_values.value = values_summed.value
+            profile_values.user_id = fields_disputed.user_id
+            and profile_values.field = fields_disputed.field
 
 ),
 
@@ -93,29 +155,25 @@ resolved as (
 
     select
         -- ids
-        values_ranked.user_id,
+        chosen.user_id,
 
         -- strings
-        values_ranked.field,
-        values_ranked.value,
-        values_ranked.rule,
-        values_ranked.kind,
-        values_ranked.source,
+        chosen.field,
+        chosen.value,
+        rules.rule,
+        chosen.kind,
+        chosen.source,
 
         -- numerics
-        fields_counted.n_values,
+        chosen.n_values,
 
         -- timestamps
-        values_ranked.last_seen_at
+        chosen.last_seen_at
 
-    from values_ranked
+    from chosen
 
-    inner join fields_counted
-        on
-            values_ranked.user_id = fields_counted.user_id
-            and values_ranked.field = fields_counted.field
-
-    where values_ranked.value_rank = 1
+    inner join rules
+        on chosen.field = rules.field
 
 )
 

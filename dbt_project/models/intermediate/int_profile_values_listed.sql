@@ -1,3 +1,6 @@
+-- A view: it is read once, and writing it would cost more than making it.
+{{ config(materialized='view') }}
+
 with
 
 events as (
@@ -28,37 +31,151 @@ sources as (
 
 ),
 
--- Events are read once: few persons have more than a handful of these.
-events_grouped as (
+profiles_dated as (
+
+    select
+        *,
+        coalesce(updated_at, signed_up_at) as told_at
+
+    from profiles
+
+),
+
+values_counted as (
 
     select
         user_id,
+        'country' as field,
+        country as value,
+        'profile' as kind,
+        1 as kind_rank,
         source,
+        count(*) as n_rows,
+        max(told_at) as last_seen_at
+
+    from profiles_dated
+
+    where country is not null
+
+    group by
+        user_id,
         country,
-        device_type,
+        source
+
+    union all
+
+    select
+        user_id,
+        'age_band' as field,
+        age_band as value,
+        'profile' as kind,
+        1 as kind_rank,
+        source,
+        count(*) as n_rows,
+        max(told_at) as last_seen_at
+
+    from profiles_dated
+
+    where age_band is not null
+
+    group by
+        user_id,
+        age_band,
+        source
+
+    union all
+
+    select
+        user_id,
+        'email_domain_class' as field,
+        email_domain_class as value,
+        'profile' as kind,
+        1 as kind_rank,
+        source,
+        count(*) as n_rows,
+        max(told_at) as last_seen_at
+
+    from profiles_dated
+
+    where email_domain_class is not null
+
+    group by
+        user_id,
+        email_domain_class,
+        source
+
+    union all
+
+    select
+        user_id,
+        'attributes' as field,
+        published_attributes as value,
+        'profile' as kind,
+        1 as kind_rank,
+        source,
+        count(*) as n_rows,
+        max(told_at) as last_seen_at
+
+    from profiles_dated
+
+    where published_attributes is not null
+
+    group by
+        user_id,
+        published_attributes,
+        source
+
+    union all
+
+    select
+        user_id,
+        'country' as field,
+        country as value,
+        'event' as kind,
+        2 as kind_rank,
+        source,
         count(*) as n_rows,
         max(occurred_at) as last_seen_at
 
     from events
 
-    where
-        country is not null
-        or device_type is not null
+    where country is not null
 
     group by
         user_id,
-        source,
         country,
-        device_type
+        source
 
-),
-
-order_lines_grouped as (
+    union all
 
     select
         user_id,
+        'device_type' as field,
+        device_type as value,
+        'event' as kind,
+        2 as kind_rank,
         source,
-        country,
+        count(*) as n_rows,
+        max(occurred_at) as last_seen_at
+
+    from events
+
+    where device_type is not null
+
+    group by
+        user_id,
+        device_type,
+        source
+
+    union all
+
+    select
+        user_id,
+        'country' as field,
+        country as value,
+        'order_line' as kind,
+        3 as kind_rank,
+        source,
         count(*) as n_rows,
         max(ordered_at) as last_seen_at
 
@@ -68,134 +185,7 @@ order_lines_grouped as (
 
     group by
         user_id,
-        source,
-        country
-
-),
-
-profiles_dated as (
-
-    select
-        *,
-        coalesce(updated_at, signed_up_at) as last_seen_at
-
-    from profiles
-
-),
-
-values_united as (
-
-    select
-        user_id,
-        'country' as field,
-        country as value,
-        'profile' as kind,
-        source,
-        1 as n_rows,
-        last_seen_at
-
-    from profiles_dated
-
-    union all
-
-    select
-        user_id,
-        'age_band' as field,
-        age_band as value,
-        'profile' as kind,
-        source,
-        1 as n_rows,
-        last_seen_at
-
-    from profiles_dated
-
-    union all
-
-    select
-        user_id,
-        'email_domain_class' as field,
-        email_domain_class as value,
-        'profile' as kind,
-        source,
-        1 as n_rows,
-        last_seen_at
-
-    from profiles_dated
-
-    union all
-
-    select
-        user_id,
-        'attributes' as field,
-        published_attributes as value,
-        'profile' as kind,
-        source,
-        1 as n_rows,
-        last_seen_at
-
-    from profiles_dated
-
-    union all
-
-    select
-        user_id,
-        'country' as field,
-        country as value,
-        'event' as kind,
-        source,
-        n_rows,
-        last_seen_at
-
-    from events_grouped
-
-    union all
-
-    select
-        user_id,
-        'device_type' as field,
-        device_type as value,
-        'event' as kind,
-        source,
-        n_rows,
-        last_seen_at
-
-    from events_grouped
-
-    union all
-
-    select
-        user_id,
-        'country' as field,
-        country as value,
-        'order_line' as kind,
-        source,
-        n_rows,
-        last_seen_at
-
-    from order_lines_grouped
-
-),
-
-values_summed as (
-
-    select
-        user_id,
-        field,
-        value,
-        kind,
-        source,
-        sum(n_rows) as n_rows,
-        max(last_seen_at) as last_seen_at
-
-    from values_united
-
-    where value is not null
-
-    group by
-        user_id,
-        field,
-        value,
-        kind,
+        country,
         source
 
 ),
@@ -204,27 +194,26 @@ listed as (
 
     select
         -- ids
-        values_summed.user_id,
+        values_counted.user_id,
 
         -- strings
-        values_summed.field,
-        values_summed.value,
-        values_summed.kind,
-        values_summed.source,
+        values_counted.field,
+        values_counted.value,
+        values_counted.kind,
+        values_counted.source,
 
         -- numerics
+        values_counted.kind_rank,
         coalesce(sources.trust, 0) as trust,
-        case values_summed.kind when 'profile' then 1 when 'event' then 2 else 3 end
-            as kind_rank,
-        cast(values_summed.n_rows as bigint) as n_rows,
+        values_counted.n_rows,
 
         -- timestamps
-        values_summed.last_seen_at
+        values_counted.last_seen_at
 
-    from values_summed
+    from values_counted
 
     left join sources
-        on values_summed.source = sources.source
+        on values_counted.source = sources.source
 
 )
 
