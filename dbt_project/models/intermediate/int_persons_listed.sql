@@ -79,7 +79,8 @@ fields_spread as (
         max(value) filter (where field = 'age_band') as age_band,
         max(value) filter (where field = 'email_domain_class') as email_domain_class,
         max(value) filter (where field = 'attributes') as attributes,
-        count(*) filter (where n_values > 1) as n_profile_conflicts
+        count(*) filter (where n_values > 1 and rule <> 'most_frequent')
+            as n_profile_conflicts
 
     from profile_fields
 

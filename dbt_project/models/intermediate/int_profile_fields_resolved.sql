@@ -90,6 +90,10 @@ values_ranked as (
                 case
                     when rules.rule = 'most_trusted' then disputed.kind_rank
                 end asc nulls last,
+                case
+                    when rules.rule = 'most_trusted' and disputed.kind <> 'profile'
+                        then disputed.n_rows
+                end desc nulls last,
                 disputed.last_seen_at desc nulls last,
                 disputed.trust desc,
                 disputed.kind_rank asc,
