@@ -34,6 +34,7 @@ from rich.table import Table
 
 AS_OF = datetime(2026, 1, 1)
 BEFORE_LINKS = (
+    "int_event_ids_counted",
     "int_identifiers_paired",
     "int_devices_owned",
     "int_shared_devices_followed",

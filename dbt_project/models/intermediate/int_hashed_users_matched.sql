@@ -1,8 +1,8 @@
 with
 
-events as (
+event_ids as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_event_ids_counted') }}
 
 ),
 
@@ -32,7 +32,7 @@ users_hashed as (
         namespace,
         user_id
 
-    from events
+    from event_ids
 
     where length(user_id) >= 64
 

@@ -1,8 +1,8 @@
 with
 
-events as (
+event_ids as (
 
-    select * from {{ ref('int_events_deduplicated') }}
+    select * from {{ ref('int_event_ids_counted') }}
 
     where not is_bot
 
@@ -20,11 +20,11 @@ paired_by_events as (
         anonymous_id,
         user_id,
         'same_event' as match_rule,
-        count(*) as n_rows,
-        min(occurred_at) as first_seen_at,
-        max(occurred_at) as last_seen_at
+        cast(sum(n_events) as bigint) as n_rows,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at
 
-    from events
+    from event_ids
 
     where
         anonymous_id is not null

@@ -14,9 +14,9 @@ persons_before as (
 
 ),
 
-events as (
+event_ids as (
 
-    select * from {{ ref('int_events_deduplicated') }}
+    select * from {{ ref('int_event_ids_counted') }}
 
     where not is_bot
 
@@ -55,9 +55,9 @@ ids_seen as (
     select
         'user_id' as identifier_type,
         user_id as identifier,
-        occurred_at as seen_at
+        first_seen_at as seen_at
 
-    from events
+    from event_ids
 
     where user_id is not null
 
@@ -66,9 +66,9 @@ ids_seen as (
     select
         'anonymous_id' as identifier_type,
         anonymous_id as identifier,
-        occurred_at as seen_at
+        first_seen_at as seen_at
 
-    from events
+    from event_ids
 
     where anonymous_id is not null
 
