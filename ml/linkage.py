@@ -10,7 +10,7 @@ The records stay in the database that they are in, a table of it:
 
 | column | |
 |---|---|
-| record_id | integer, once a row |
+| record_id | integer, once a row; which rows are drawn for training goes by it |
 | holder_id | integer: what the records of one key share; those need no link |
 | namespace, has_user_id | within a namespace, users are told apart by their ids |
 | first_name ... phone | texts, lower case, null where unknown: `FIELDS` |

@@ -108,9 +108,7 @@ _RECORDS = """
         group by all
     )
     select
-        row_number() over (
-            order by {fields}, identifier_type, identifier, namespace
-        ) as record_id,
+        hash({fields}, identifier_type, identifier, namespace) as record_id,
         dense_rank() over (order by identifier_type, identifier) as holder_id,
         *,
         {parts}

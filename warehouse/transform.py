@@ -20,6 +20,9 @@ BEFORE_IDENTITY = "before_identity"
 BEFORE_SEGMENTATION = "before_segmentation"
 AFTER_SEGMENTATION = "after_segmentation"
 
+# Unit tests are left to the project's test suite: they say nothing about the data.
+NOT_BUILT = ("unit_test",)
+
 Progress = Callable[[str], None]
 
 _parsed: list[Any] = []  # the one manifest of this process
@@ -53,8 +56,7 @@ def build_models(
 ) -> BuildResult:
     """Build and test the models of a selector on the private warehouse of `home`.
 
-    Unit tests are left to the
-    project's test suite: they say nothing about the data.
+    What `NOT_BUILT` names is left out.
 
     Raises
     ------
@@ -62,7 +64,9 @@ def build_models(
         If a model or a test fails; the message names each and what dbt says of it.
     """
     arguments = ["build", "--selector", selector]
-    arguments += ["--exclude-resource-type", "unit_test", "--no-write-json"]
+    for kind in NOT_BUILT:
+        arguments += ["--exclude-resource-type", kind]
+    arguments.append("--no-write-json")
     if full_refresh:
         arguments.append("--full-refresh")
     results = call_dbt(home, arguments, dbt_variables(home, as_of, run_id), progress)

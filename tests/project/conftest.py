@@ -1,12 +1,12 @@
 """Homes that a whole run has gone through, made once for all tests of a group."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import pytest
 from running import REFERENCE_DATA, SMALL, without_docs, write_sample
 
-from warehouse import stages
+from warehouse import stages, transform
 from warehouse.home import Home
 
 
@@ -38,8 +38,22 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-@pytest.fixture(scope="session")
-def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Home:
+@pytest.fixture(scope="module")
+def without_data_tests() -> Generator[None]:
+    """Spare the runs of a file dbt's data tests, which take half of their time.
+
+    The homes of other files, and all runs of the command line, have them.
+    """
+    usual = transform.NOT_BUILT
+    transform.NOT_BUILT = (*usual, "test")
+    yield
+    transform.NOT_BUILT = usual
+
+
+@pytest.fixture(scope="module")
+def small_sample(
+    tmp_path_factory: pytest.TempPathFactory, without_data_tests: None
+) -> Home:
     """A home that has published a small sample."""
     home = Home.at(tmp_path_factory.mktemp("small_sample"))
     write_sample(home.root, **SMALL)

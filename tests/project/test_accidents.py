@@ -23,6 +23,8 @@ from warehouse import snapshots, stages
 from warehouse.connection import open_snapshot
 from warehouse.home import Home, writer_lock
 
+pytestmark = pytest.mark.usefixtures("without_data_tests")
+
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()

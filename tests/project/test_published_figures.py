@@ -10,6 +10,8 @@ from running import REFERENCE_DATA, query, query_built
 from warehouse import stages
 from warehouse.home import Home
 
+pytestmark = pytest.mark.usefixtures("without_data_tests")
+
 RFM_SEGMENTS = {
     "Champions": (35, 316, 31646),
     "Potential Loyalist": (342, 2211, 204856),

@@ -23,6 +23,8 @@ from warehouse.home import Home
 from warehouse.keys import Keyring
 from warehouse.vault import vault_of
 
+pytestmark = pytest.mark.usefixtures("without_data_tests")
+
 SNOWPLOW_WEB = REFERENCE_DATA / "snowplow_web"
 DAY = datetime(2026, 3, 2)
 ANN, BOB = "ann@example.org", "bob@example.org"
