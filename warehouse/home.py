@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from warehouse.contacts import check_region
 from warehouse.errors import ConfigurationError, WarehouseBusyError
@@ -48,6 +55,15 @@ class Settings(BaseModel):
     phone_region: Annotated[str | None, AfterValidator(check_region)] = None
     memory_limit: str = Field("75%", pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")
     threads: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _review_below_match(self) -> "Settings":
+        if self.review_threshold > self.match_threshold:
+            raise ValueError(
+                f"review_threshold ({self.review_threshold}) is above match_threshold "
+                f"({self.match_threshold})"
+            )
+        return self
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ def test_defaults_hold_where_settings_are_silent(home: Home):
         ("session_timeout_minutes: twenty", "session_timeout_minutes"),
         ("session_timeout_minutes: 20.5", "session_timeout_minutes"),
         ("rfm_binning: quintile", "rfm_binning"),
+        ("match_threshold: 0.4", "match_threshold"),
+        ("review_threshold: 0.96", "review_threshold .0.96. is above match_threshold"),
         ("- a list", "names and values"),
         ("a: &x 1\nb: *x", "aliases"),
         ("a: !!python/object/apply:os.system [ls]", "not readable"),
