@@ -134,6 +134,10 @@ def link_records(database: DuckDBAPI, table: str, *, least: float) -> Linkage:
             f"profiles say {len(fields)} of {', '.join(FIELDS)}: {MIN_FIELDS} are "
             "needed"
         )
+    if not counts["n_allowed"]:
+        raise TooLittleToLearnError(
+            "all have a user_id of one namespace, which tells them apart"
+        )
     n_sure = _count_pairs(database, table, _having(fields, _SURE))
     if n_sure < MIN_SURE_PAIRS:
         raise TooLittleToLearnError(
@@ -150,7 +154,7 @@ def link_records(database: DuckDBAPI, table: str, *, least: float) -> Linkage:
         raise TooLittleToLearnError(
             "too few profiles have something in common beside one thing"
         )
-    share = n_sure / SURE_SHARE / max(counts["n_allowed"], 1)
+    share = n_sure / SURE_SHARE / counts["n_allowed"]
     linker = Linker(
         database.register(table),
         SettingsCreator(
