@@ -82,7 +82,10 @@ _BLOCKING = (
     ("first_name",),
     ("birth_year",),
 )
-_SWAPPED = "l.first_name = r.last_name and l.last_name = r.first_name"
+_SWAPPED = (
+    "l.first_name = r.last_name and l.last_name = r.first_name "
+    "and l.first_name <> l.last_name"
+)
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def link_records(database: DuckDBAPI, table: str, *, least: float) -> Linkage:
         raise TooLittleToLearnError(
             "all have a user_id of one namespace, which tells them apart"
         )
-    n_sure = _count_pairs(database, table, _having(fields, _SURE))
+    n_sure = _count_pairs(database, table, _cheap(database, table, fields, _SURE))
     if n_sure < MIN_SURE_PAIRS:
         raise TooLittleToLearnError(
             f"{n_sure} pairs of profiles that may be of one person have the same "
@@ -146,7 +149,7 @@ def link_records(database: DuckDBAPI, table: str, *, least: float) -> Linkage:
         )
     sessions = [
         rule
-        for rule in _having(fields, _TRAINING)
+        for rule in _cheap(database, table, fields, _TRAINING)
         if _count_pairs(database, table, [rule]) >= MIN_SURE_PAIRS
     ]
     learnt = {name for rule in sessions for name in fields if name not in rule}
@@ -163,8 +166,7 @@ def link_records(database: DuckDBAPI, table: str, *, least: float) -> Linkage:
             probability_two_random_records_match=min(share, 0.5),
             comparisons=[_comparison(name) for name in fields],
             blocking_rules_to_generate_predictions=[
-                CustomRule(rule)
-                for rule in _blocking(database, table, fields, counts["n_records"])
+                CustomRule(rule) for rule in _blocking(database, table, fields)
             ],
             additional_columns_to_retain=["holder_id"],
             retain_matching_columns=False,
@@ -178,8 +180,9 @@ def link_records(database: DuckDBAPI, table: str, *, least: float) -> Linkage:
         linker.training.estimate_parameters_using_expectation_maximisation(
             _rule(rule), max_pairs=MAX_TRAINING_PAIRS
         )
-    parameters = linker.misc.save_model_to_json() | {"linker_uid": "tessera"}
-    scored = linker.inference.predict(threshold_match_probability=least)
+    parameters = _smoothed(linker.misc.save_model_to_json(), n_sure)
+    trained = Linker(database.register(table), parameters, log_level=None)
+    scored = trained.inference.predict(threshold_match_probability=least)
     return Linkage(
         pairs=scored.physical_name,
         parameters=parameters,
@@ -216,7 +219,7 @@ def _comparison(name: str) -> CustomComparison:
         ]
     else:
         steps = [
-            levels.ExactMatchLevel(name),
+            exact,
             levels.LevenshteinLevel(name, 1),
             levels.LevenshteinLevel(name, 2),
         ]
@@ -244,28 +247,37 @@ def _rule(columns: tuple[str, ...]) -> str:
     return f"{equal} and {_ALLOWED}"
 
 
-def _blocking(
-    database: DuckDBAPI, table: str, fields: list[str], n_records: int
-) -> list[str]:
+def _blocking(database: DuckDBAPI, table: str, fields: list[str]) -> list[str]:
+    """Write the rules by which records are compared."""
+    chosen = [_rule(rule) for rule in _cheap(database, table, fields, _BLOCKING)]
+    if {"first_name", "last_name"}.issubset(fields):
+        chosen.append(f"{_SWAPPED} and {_ALLOWED}")
+    return chosen
+
+
+def _cheap(
+    database: DuckDBAPI,
+    table: str,
+    fields: list[str],
+    rules: Iterable[tuple[str, ...]],
+) -> list[tuple[str, ...]]:
     """Choose the rules that do not give too many pairs."""
-    rules = _having(fields, _BLOCKING)
+    possible = _having(fields, rules)
+    if not possible:
+        return []
     counted = " union all ".join(
         f"select {number} as number, sum(n_pairs) as n_pairs from ("
         f"select count(*) * (count(*) - 1) / 2 as n_pairs from {table} "
         f"where {' and '.join(f'{column} is not null' for column in rule)} "
         f"group by {', '.join(rule)})"
-        for number, rule in enumerate(rules)
+        for number, rule in enumerate(possible)
     )
     n_pairs = dict(_ask(database, counted))
+    ((n_records,),) = _ask(database, f"select count(*) from {table}")
     limit = MAX_PAIRS_PER_RECORD * n_records
-    chosen = [
-        _rule(rule)
-        for number, rule in enumerate(rules)
-        if (n_pairs[number] or 0) <= limit
+    return [
+        rule for number, rule in enumerate(possible) if (n_pairs[number] or 0) <= limit
     ]
-    if {"first_name", "last_name"}.issubset(fields):
-        chosen.append(f"{_SWAPPED} and {_ALLOWED}")
-    return chosen
 
 
 def _counts(database: DuckDBAPI, table: str) -> dict[str, int]:
@@ -302,6 +314,31 @@ def _count_pairs(database: DuckDBAPI, table: str, rules: list[tuple[str, ...]]) 
 
 def _ask(database: DuckDBAPI, question: str) -> list[tuple]:
     return database.duckdb_con.execute(question).fetchall()
+
+
+def _smoothed(parameters: dict[str, Any], n_sure: int) -> dict[str, Any]:
+    """Let no outcome be less likely among pairs of one person than one unseen is.
+
+    What was seen in none of n pairs has a share of some 1 / (n + outcomes) of them, and
+    not none (Laplace's rule of succession). The shares of a field add up to 1, and one
+    of which nothing was learnt is left out.
+    """
+    learnt = []
+    for comparison in parameters["comparisons"]:
+        steps = [
+            step
+            for step in comparison["comparison_levels"]
+            if not step.get("is_null_level")
+        ]
+        if not any(isinstance(step.get("m_probability"), float) for step in steps):
+            continue
+        least = 1 / (n_sure + len(steps))
+        shares = [max(_probability(step.get("m_probability")), least) for step in steps]
+        for step, share in zip(steps, shares, strict=True):
+            step["m_probability"] = share / sum(shares)
+            step["u_probability"] = _probability(step.get("u_probability"))
+        learnt.append(comparison)
+    return parameters | {"comparisons": learnt, "linker_uid": "tessera"}
 
 
 def _weights(parameters: dict[str, Any]) -> list[MatchWeight]:

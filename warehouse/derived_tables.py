@@ -75,7 +75,7 @@ ML = {
 IDENTITY = {
     "identity.links": {  # that were found to join identifiers, or to be cut
         "trust_rank": "INTEGER NOT NULL",
-        "improbability": "DOUBLE NOT NULL",
+        "match_weight": "DOUBLE",  # of similar profiles
         "first_seen_at": "TIMESTAMP",
         "identifier_type": "VARCHAR NOT NULL",
         "identifier": "VARCHAR NOT NULL",
@@ -106,7 +106,8 @@ IDENTITY = {
         "similar_identifier_type": "VARCHAR NOT NULL",
         "similar_identifier": "VARCHAR NOT NULL",
         "similar_namespace": "VARCHAR NOT NULL",
-        "match_probability": "DOUBLE NOT NULL",
+        "match_weight": "DOUBLE NOT NULL",  # log2 of the odds, to order them by
+        "match_probability": "DOUBLE NOT NULL",  # cut to four digits, for people
         "n_rows": "BIGINT NOT NULL",  # pairs of profiles
         "first_seen_at": "TIMESTAMP",
     },

@@ -1,12 +1,14 @@
 """Which identifiers are of one person: from the links that dbt lists to components."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
 
-from warehouse import ledger
+from warehouse import ledger, likeness
 from warehouse.components import find_components, find_connected
 from warehouse.connection import transaction
+from warehouse.home import Home
 
 SIMILAR = 99  # the trust_rank of a link between profiles that are merely alike
 
@@ -28,6 +30,29 @@ class LinkSummary:
         """Tell it in a line."""
         cut = self.n_blocked + self.n_conflicts + self.n_too_large
         return f"{self.n_persons} persons of {self.n_links} links, {cut} links cut"
+
+
+def find_persons(
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    progress: Callable[[str], None],
+    *,
+    afresh: bool = False,
+) -> LinkSummary:
+    """Compare profiles, and find who is who by what is linked, between dbt's two parts.
+
+    See `likeness.compare_profiles` and `link_identifiers`.
+    """
+    settings = home.settings
+    progress(likeness.compare_profiles(connection, home, progress, afresh=afresh))
+    linked = link_identifiers(
+        connection,
+        max_identifiers=settings.max_identifiers_per_person,
+        match_threshold=settings.match_threshold,
+        afresh=afresh,
+    )
+    progress(linked.in_words())
+    return linked
 
 
 def link_identifiers(
@@ -63,18 +88,29 @@ def link_identifiers(
         """
         create or replace temp table links_named as
         select
-            trust_rank, 0::double as improbability, first_seen_at,
+            trust_rank, null::double as match_weight, first_seen_at,
             identifier_type, identifier, namespace,
             contact_type as linked_identifier_type, contact_hash as linked_identifier,
             null::varchar as linked_namespace, $made_with as made_with
         from intermediate.int_contacts_linked where block_reason is null
         union all
         select
-            $similar, 1 - match_probability, first_seen_at,
+            $similar, match_weight, first_seen_at,
             identifier_type, identifier, namespace,
             similar_identifier_type, similar_identifier, similar_namespace,
             $made_with
-        from identity.similar_profiles where match_probability >= $match_threshold
+        from identity.similar_profiles as alike
+        anti join (
+            select identifier_type, identifier, contact_type, contact_hash
+            from intermediate.int_contacts_linked
+            union all
+            select contact_type, contact_hash, identifier_type, identifier
+            from intermediate.int_contacts_linked
+        ) as by_key (here_type, here, there_type, there)
+            on alike.identifier_type = here_type and alike.identifier = here
+            and alike.similar_identifier_type = there_type
+            and alike.similar_identifier = there
+        where match_probability >= $match_threshold
         """,
         {
             "made_with": f"{max_identifiers} {ledger.code_fingerprint()}",
@@ -189,7 +225,7 @@ def _number_touched(connection: duckdb.DuckDBPyConnection) -> None:
             row_number() over (
                 order by
                     named.trust_rank,
-                    named.improbability,
+                    named.match_weight desc nulls first,
                     named.first_seen_at nulls last,
                     named.identifier_type,
                     named.identifier,

@@ -24,9 +24,20 @@ if TYPE_CHECKING:
 
 _CLEAR = "linkage"  # the database in memory that holds names and addresses for a while
 
-_NO_LETTERS = r"'[^\p{L}\p{N}]+'"
-DECIMALS = 4  # of a probability: beyond, the order of additions shows
 
+# What stands where there is no name, and no birth date.
+_NO_NAMES = ("unknown", "none", "null", "undefined", "anonymous", "anonym", "anon")
+_NO_NAMES += (
+    "nobody",
+    "noname",
+    "guest",
+    "gast",
+    "test",
+    "tester",
+    "customer",
+    "kunde",
+)
+_NO_DATES = ("1900-01-01", "1970-01-01", "0001-01-01")
 # A profile in the words that are compared; every column is of the profile or the vault.
 _RECORDS = """
     with contacts as (
@@ -46,19 +57,12 @@ _RECORDS = """
             profiles.anonymous_id,
             emails.hash as email_hash,
             phones.hash as phone_hash,
-            coalesce(
-                people.first_name,
-                case when contains(people.name, ',')
-                    then regexp_extract(people.name, ',(.*)', 1)
-                    else regexp_extract(people.name, '^(.*)\\s', 1) end
-            ) as first_name,
-            coalesce(
-                people.last_name,
-                case when contains(people.name, ',')
-                    then regexp_extract(people.name, '^([^,]*)', 1)
-                    else regexp_extract(people.name, '(\\S+)\\s*$', 1) end
-            ) as last_name,
-            people.birth_date::varchar as birth_date,
+            people.first_name,
+            people.last_name,
+            case when people.first_name is null and people.last_name is null
+                then {full_name} end as name,
+            case when people.birth_date not in ({no_dates})
+                then people.birth_date::varchar end as birth_date,
             stored.city,
             emails.value as email,
             phones.value as phone,
@@ -80,8 +84,14 @@ _RECORDS = """
             case when blocked_phones.contact_hash is null then phone_hash end
                 as phone_hash,
             case when blocked_phones.contact_hash is null then phone end as phone,
-            {plain_first_name} as first_name,
-            {plain_last_name} as last_name,
+            coalesce({plain_first_name}, case
+                when contains(name, ',') then {first_of_turned_name}
+                else {first_of_name}
+            end) as first_name,
+            coalesce({plain_last_name}, case
+                when contains(name, ',') then {last_of_turned_name}
+                else {last_of_name}
+            end) as last_name,
             {plain_city} as city
         )
         from named
@@ -121,6 +131,8 @@ def compare_profiles(
     connection: duckdb.DuckDBPyConnection,
     home: Home,
     progress: Callable[[str], None],
+    *,
+    afresh: bool = False,
 ) -> str:
     """Find profiles that are probably of one person; fill `identity`.
 
@@ -135,6 +147,8 @@ def compare_profiles(
     home : Home
     progress : callable
         Told what takes its time.
+    afresh : bool
+        Compare again, though nothing has changed.
 
     Returns
     -------
@@ -151,8 +165,8 @@ def compare_profiles(
         "select explanation from identity.match_models where fingerprint = ?",
         [fingerprint],
     ).fetchall()
-    if known:
-        return known[0][0]
+    if known and not afresh:
+        return f"{known[0][0]} before, and are the same"
     if not home.settings.match_similar_profiles:
         why_not = "match_similar_profiles is false in settings.yml"
     elif not home.vault.exists():
@@ -203,10 +217,20 @@ def _records(
         fields=", ".join(FIELDS),
         parts=", ".join(f"{part} as {name}" for name, part in PARTS.items()),
         n_known=" + ".join(f"({name} is not null)::int" for name in FIELDS),
+        no_dates=", ".join(f"date '{day}'" for day in _NO_DATES),
+        full_name=r"trim(regexp_replace(people.name, '\([^)]*\)|[^\p{L}\p{M}'',-]+', "
+        "' ', 'g'))",
         **{
-            f"plain_{name}": f"nullif(trim(regexp_replace("
-            f"lower(strip_accents({name})), {_NO_LETTERS}, ' ', 'g')), '')"
-            for name in ("first_name", "last_name", "city")
+            name: _plain(text)
+            for name, text in {
+                "plain_first_name": "first_name",
+                "plain_last_name": "last_name",
+                "plain_city": "city",
+                "first_of_name": r"regexp_extract(name, '^(.*)\s', 1)",
+                "last_of_name": r"regexp_extract(name, '(\S+)$', 1)",
+                "first_of_turned_name": "split_part(name, ',', 2)",
+                "last_of_turned_name": "split_part(name, ',', 1)",
+            }.items()
         },
     )
     with vault_of(home, connection, Keyring(home, connection)) as vault:
@@ -220,6 +244,17 @@ def _records(
         finally:
             database.close()
             connection.execute(f"detach {_CLEAR}")
+
+
+def _plain(text: str) -> str:
+    """Write, in SQL, a text in the letters that are compared; null for no name."""
+    letters = (
+        f"regexp_replace(translate(lower(strip_accents({text})), 'øłđı', 'oldi'), "
+        r"'[^\p{L}\p{N}]+', ' ', 'g')"
+    )
+    named = f"nullif(trim(replace({letters}, 'ß', 'ss')), '')"
+    words = ", ".join(f"'{word}'" for word in _NO_NAMES)
+    return f"case when {named} not in ({words}) then {named} end"
 
 
 def _fingerprint(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
@@ -294,7 +329,8 @@ def _remember(
                 select
                     least(holder_id_l, holder_id_r) as holder_id,
                     greatest(holder_id_l, holder_id_r) as similar_holder_id,
-                    round(max(match_probability), {DECIMALS}) as match_probability,
+                    round(max(match_weight), 2) as match_weight,
+                    floor(max(match_probability) * 10000) / 10000 as match_probability,
                     count(*) as n_rows,
                     min(case
                         when here.first_seen_at > there.first_seen_at
@@ -322,25 +358,13 @@ def _remember(
                 there.identifier_type as similar_identifier_type,
                 there.identifier as similar_identifier,
                 there.namespace as similar_namespace,
+                match_weight,
                 match_probability,
                 n_rows,
                 first_seen_at
             from pairs
             inner join holders as here on pairs.holder_id = here.holder_id
             inner join holders as there on pairs.similar_holder_id = there.holder_id
-            anti join (
-                select
-                    identifier_type, identifier,
-                    contact_type as other_type, contact_hash as other
-                from intermediate.int_contacts_linked
-                union all
-                select contact_type, contact_hash, identifier_type, identifier
-                from intermediate.int_contacts_linked
-            ) as linked
-                on here.identifier_type = linked.identifier_type
-                and here.identifier = linked.identifier
-                and there.identifier_type = linked.other_type
-                and there.identifier = linked.other
             """
         )
     return explanation

@@ -18,7 +18,6 @@ from warehouse import (
     checks,
     identity,
     ledger,
-    likeness,
     segmentation,
     snapshots,
     transform,
@@ -174,15 +173,10 @@ def build(
         )
         built = build_part(transform.BEFORE_IDENTITY)
         with open_work(home) as connection:
-            progress(likeness.compare_profiles(connection, home, progress))
-            linked = identity.link_identifiers(
-                connection,
-                max_identifiers=home.settings.max_identifiers_per_person,
-                match_threshold=home.settings.match_threshold,
-                afresh=full_refresh,
+            linked = identity.find_persons(
+                connection, home, progress, afresh=full_refresh
             )
             checks.record_links(connection, run.run_id, linked)
-        progress(linked.in_words())
         fault_point("build")
         built += build_part(transform.BEFORE_SEGMENTATION)
         fault_point("build")

@@ -337,6 +337,9 @@ def test_similar_profiles_are_found_again_only_where_something_changed(town: Inb
     with open_work(town.home) as connection:
         compare_profiles(connection, town.home, told.append)
         assert told == []
+        compare_profiles(connection, town.home, told.append, afresh=True)
+        assert len(told) == 1
+        told.clear()
 
         before = connection.execute("from identity.similar_profiles order by all")
         pairs = before.fetchall()

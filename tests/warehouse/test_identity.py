@@ -107,8 +107,8 @@ def tell(connection: duckdb.DuckDBPyConnection, world, seed: int) -> None:
         here, there = link["pair"]
         connection.execute(
             "insert into identity.similar_profiles "
-            "values (?, ?, ?, ?, ?, ?, ?, 1, null)",
-            [*here, *there, link["match_probability"]],
+            "values (?, ?, ?, ?, ?, ?, ?, ?, 1, null)",
+            [*here, *there, link["match_probability"], link["match_probability"]],
         )
 
 

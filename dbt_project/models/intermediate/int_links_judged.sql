@@ -24,6 +24,29 @@ similar_profiles as (
 
 ),
 
+-- What a key ties, either way round, needs no likeness.
+pairs_by_key as (
+
+    select
+        identifier_type,
+        identifier,
+        contact_type as linked_identifier_type,
+        contact_hash as linked_identifier
+
+    from contacts_linked
+
+    union all
+
+    select
+        contact_type as identifier_type,
+        contact_hash as identifier,
+        identifier_type as linked_identifier_type,
+        identifier as linked_identifier
+
+    from contacts_linked
+
+),
+
 devices as (
 
     select * from {{ ref('int_devices_owned') }}
@@ -85,6 +108,14 @@ judged as (
         similar_profiles.first_seen_at
 
     from similar_profiles
+
+    anti join pairs_by_key
+        on
+            similar_profiles.identifier_type = pairs_by_key.identifier_type
+            and similar_profiles.identifier = pairs_by_key.identifier
+            and similar_profiles.similar_identifier_type
+            = pairs_by_key.linked_identifier_type
+            and similar_profiles.similar_identifier = pairs_by_key.linked_identifier
 
     left join links_cut
         on
