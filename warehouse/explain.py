@@ -29,6 +29,7 @@ _CUTS = {
     "placeholder": "it stands for that there is none",
     "shared": "several users of one namespace have it, so it joins nobody",
     "too_many_users": "more users have it than max_users_per_identifier",
+    "too_many_contacts": "it told of more addresses than max_users_per_identifier",
     "conflict": "it would join two users of one namespace",
     "too_large": "a person would have more than max_identifiers_per_person",
     "for_review": "a similar profile, but not similar enough to be sure; for review",

@@ -45,7 +45,7 @@ _RECORDS = """
     ),
     blocked as (
         select contact_type, contact_hash from intermediate.int_contacts_linked
-        where block_reason is not null
+        where block_reason <> 'too_many_contacts'
         union
         select contact_type, contact_hash from staging.stg_placeholder_contacts
     ),

@@ -241,6 +241,39 @@ contacts_blocked as (
 
 ),
 
+-- A till or a kiosk, to which many tell their address.
+holders_counted as (
+
+    select
+        identifier_type,
+        identifier
+
+    from pairs_counted
+
+    group by
+        identifier_type,
+        identifier,
+        contact_type
+
+    having count(*) > {{ var("max_users_per_identifier") }}
+
+),
+
+holders_blocked as (
+
+    select
+        identifier_type,
+        identifier,
+        'too_many_contacts' as block_reason
+
+    from holders_counted
+
+    group by
+        identifier_type,
+        identifier
+
+),
+
 judged as (
 
     select
@@ -252,8 +285,11 @@ judged as (
         pairs_counted.identifier_type,
         pairs_counted.contact_type,
         pairs_counted.namespace,
-        coalesce(blocked_contacts.block_reason, blocked_identifiers.block_reason)
-            as block_reason,
+        coalesce(
+            blocked_contacts.block_reason,
+            blocked_identifiers.block_reason,
+            holders_blocked.block_reason
+        ) as block_reason,
 
         -- numerics
         pairs_counted.trust_rank,
@@ -273,6 +309,11 @@ judged as (
         on
             pairs_counted.identifier_type = blocked_identifiers.contact_type
             and pairs_counted.identifier = blocked_identifiers.contact_hash
+
+    left join holders_blocked
+        on
+            pairs_counted.identifier_type = holders_blocked.identifier_type
+            and pairs_counted.identifier = holders_blocked.identifier
 
 )
 

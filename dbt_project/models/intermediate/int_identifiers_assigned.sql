@@ -44,7 +44,7 @@ identifiers as (
         user_id as identifier,
         user_id,
         'itself' as match_rule,
-        cast(null as bigint) as similar_part
+        false as is_similar
 
     from persons
 
@@ -55,7 +55,7 @@ identifiers as (
         devices.anonymous_id as identifier,
         coalesce(users_moved.user_id, devices.user_id) as user_id,
         devices.match_rule,
-        case when users_moved.is_similar then users_moved.part end as similar_part
+        coalesce(users_moved.is_similar, false) as is_similar
 
     from devices
 
@@ -73,7 +73,7 @@ identifiers as (
             when is_similar then 'similar_profile'
             else 'same_contact'
         end as match_rule,
-        case when is_similar then part end as similar_part
+        is_similar
 
     from persons_resolved
 
@@ -81,13 +81,12 @@ identifiers as (
 
 ),
 
--- What keys tie together is tied to the rest of the person by its most similar profile.
-parts_linked as (
+-- A person hangs together no better than by the least probable of its similar profiles.
+persons_tied as (
 
     select
-        persons_resolved.part,
-        linked_persons.part as linked_part,
-        links.match_probability
+        persons_resolved.user_id,
+        min(links.match_probability) as match_probability
 
     from links
 
@@ -96,43 +95,9 @@ parts_linked as (
             links.identifier_type = persons_resolved.identifier_type
             and links.identifier = persons_resolved.identifier
 
-    inner join persons_resolved as linked_persons
-        on
-            links.linked_identifier_type = linked_persons.identifier_type
-            and links.linked_identifier = linked_persons.identifier
-            and persons_resolved.part <> linked_persons.part
-
     where links.link_rule = 'similar_profile'
 
-),
-
-parts_united as (
-
-    select
-        part,
-        match_probability
-
-    from parts_linked
-
-    union all
-
-    select
-        linked_part as part,
-        match_probability
-
-    from parts_linked
-
-),
-
-parts_tied as (
-
-    select
-        part,
-        max(match_probability) as match_probability
-
-    from parts_united
-
-    group by part
+    group by persons_resolved.user_id
 
 ),
 
@@ -183,7 +148,10 @@ listed as (
         identifiers.match_rule,
 
         -- numerics
-        coalesce(parts_tied.match_probability, 1) as match_probability,
+        case
+            when identifiers.is_similar then persons_tied.match_probability
+            else cast(1 as double)
+        end as match_probability,
 
         -- timestamps
         links_first_seen.linked_at
@@ -193,8 +161,8 @@ listed as (
     inner join persons
         on identifiers.user_id = persons.user_id
 
-    left join parts_tied
-        on identifiers.similar_part = parts_tied.part
+    left join persons_tied
+        on identifiers.user_id = persons_tied.user_id
 
     left join links_first_seen
         on

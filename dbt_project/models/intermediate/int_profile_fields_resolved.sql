@@ -46,7 +46,7 @@ values_summed as (
         user_id,
         field,
         value,
-        sum(n_rows) as n_value_rows
+        cast(sum(n_rows) as bigint) as n_value_rows
 
     from disputed
 

@@ -17,8 +17,13 @@ attributed as (
     select
         -- ids
         profiles.profile_key,
-        coalesce(profiles.user_id, devices.user_id) as user_id,
-        profiles.anonymous_id,
+        coalesce(
+            profiles.user_id, case when not devices.is_shared then devices.user_id end
+        ) as user_id,
+        case
+            when profiles.user_id is not null or not coalesce(devices.is_shared, false)
+                then profiles.anonymous_id
+        end as anonymous_id,
         profiles.email_hash,
         profiles.phone_hash,
 
