@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "dbt_project" / "models"
@@ -49,6 +50,29 @@ def test_no_model_reads_the_clock_or_leaves_portable_sql(sql_file: Path):
         text,
     )
     assert found == []
+
+
+def accepted_values(mart: str, column: str) -> set[str]:
+    """Read which values dbt accepts in a column of a mart of people."""
+    text = (MODELS / "marts" / "people" / f"{mart}.yml").read_text()
+    (model,) = yaml.safe_load(text)["models"]
+    (tests,) = (
+        told["data_tests"] for told in model["columns"] if told["name"] == column
+    )
+    (values,) = (
+        test["accepted_values"]["arguments"]["values"]
+        for test in tests
+        if "accepted_values" in test
+    )
+    return set(values)
+
+
+def test_every_rule_that_ties_an_id_may_be_why_it_changed():
+    rules = accepted_values("user_identifiers", "match_rule")
+    of_addresses_alone = {"same_row"}  # whose changes are not told
+
+    assert of_addresses_alone < rules
+    assert rules - of_addresses_alone <= accepted_values("identity_changes", "reason")
 
 
 def test_locks_hold_hashes_and_no_address():

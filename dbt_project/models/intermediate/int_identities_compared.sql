@@ -29,12 +29,17 @@ compared as (
         identifiers.identifier,
         identifiers_before.user_id as from_user_id,
         identifiers.user_id as to_user_id,
-        identifiers.match_rule,
         case
             when identifiers_before.match_rule = 'itself' then 'merged'
             when identifiers.match_rule = 'itself' then 'split'
             else 'moved'
-        end as change
+        end as change,
+        case
+            when identifiers.match_rule <> 'itself' then identifiers.match_rule
+            when identifiers_before.match_rule = 'similar_profile'
+                then 'no_longer_similar'
+            else 'link_withdrawn'
+        end as reason
 
     from identifiers
 
@@ -77,7 +82,7 @@ changes_united as (
         -- strings
         identifier_type,
         change,
-        case when change = 'split' then 'link_withdrawn' else match_rule end as reason,
+        reason,
 
         -- timestamps
         {{ as_of() }} as changed_at

@@ -14,6 +14,14 @@ persons_before as (
 
 ),
 
+changes_before as (
+
+    select * from {{ ref('stg_previous__identity_changes') }}
+
+    where change = 'merged'
+
+),
+
 event_ids as (
 
     select * from {{ ref('int_event_ids_counted') }}
@@ -98,6 +106,22 @@ ids_seen as (
 
 ),
 
+-- Until they merged, persons were published under these. Whoever is parted again has
+-- that name back, though the last snapshot knew all of them under another.
+names_once_published as (
+
+    select
+        identifier_type,
+        identifier
+
+    from changes_before
+
+    group by
+        identifier_type,
+        identifier
+
+),
+
 -- Only where several ids could name a person it matters which was first. Who was
 -- published before keeps the name, though an earlier one turns up.
 ids_first_seen as (
@@ -132,7 +156,11 @@ ids_ranked as (
             partition by ids_counted.component
             order by
                 ids_counted.identifier_type desc,
-                case when persons_before.identifier is null then 2 else 1 end asc,
+                case
+                    when persons_before.identifier is not null then 1
+                    when names_once_published.identifier is not null then 2
+                    else 3
+                end asc,
                 ids_first_seen.first_seen_at asc nulls last,
                 ids_counted.identifier asc
         ) as id_rank
@@ -148,6 +176,11 @@ ids_ranked as (
         on
             ids_counted.identifier_type = persons_before.identifier_type
             and ids_counted.identifier = persons_before.identifier
+
+    left join names_once_published
+        on
+            ids_counted.identifier_type = names_once_published.identifier_type
+            and ids_counted.identifier = names_once_published.identifier
 
 ),
 
