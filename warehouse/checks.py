@@ -105,6 +105,17 @@ def record_links(
     _record(connection, run_id, [cut, largest])
 
 
+def failed_warnings(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
+    """List the failed checks of a run that do not stop it, each in a line of words."""
+    failed = connection.execute(
+        "select check_name, explanation from ledger.checks "
+        "where run_id = ? and severity = 'warn' and verdict = 'failed' "
+        "order by check_name",
+        [run_id],
+    ).fetchall()
+    return [f"warning: {name}: {' '.join(told.split())}" for name, told in failed]
+
+
 def _record(
     connection: duckdb.DuckDBPyConnection, run_id: str, checks: list[Check]
 ) -> None:

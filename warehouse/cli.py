@@ -203,9 +203,10 @@ def status(home: Home, *, as_json: bool):
 def explain(home: Home, *, as_json: bool, identifier: str):
     """Tell why a person is who they are: every link, in words.
 
-    IDENTIFIER is a user_id, an anonymous id, an address, a number (from its + on), or
-    the hash of one, as marts.user_identifiers has it. What is told is of the current
-    snapshot.
+    IDENTIFIER is a user_id (with its namespace, as app:1), an anonymous id, an address,
+    a number (from its + on; without, it is of phone_region in settings.yml), or the
+    hash of one, as marts.user_identifiers has it. What is told is of the current
+    snapshot; of what joins nobody, it is why.
     """
     from warehouse.explain import explain as explain_person
 
@@ -328,12 +329,15 @@ def _shown(status: Status) -> Callable[[str], None]:
 
 
 def _say_stage(result) -> None:
-    """Print one line for a stage that ended."""
+    """Print one line for a stage that ended, and one for each of its warnings."""
+    message, *warnings = result.message.split("\n")
     console.print(
-        f"[green]{result.stage:<8}[/green] {_escaped(result.message)} "
+        f"[green]{result.stage:<8}[/green] {_escaped(message)} "
         f"[dim]({result.seconds:.1f} s)[/dim]",
         soft_wrap=True,
     )
+    for warning in warnings:
+        console.print(f"[yellow]{_escaped(warning)}[/yellow]", soft_wrap=True)
 
 
 def _say_where(home: Home) -> None:

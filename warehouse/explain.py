@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+import duckdb
+
 from warehouse.connection import open_snapshot, rows_by_name
-from warehouse.errors import TesseraError
+from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.home import Home
-from warehouse.pseudonyms import hash_of_contact
+from warehouse.pseudonyms import hash_of_contact, hash_of_local_number
 
 Node = tuple[str, str]  # identifier_type and identifier
 
@@ -35,6 +37,7 @@ _CUTS = {
     "for_review": "a similar profile, but not similar enough to be sure; for review",
     "changed_hands": "several users were seen with it: each event is of who was there",
 }
+_OF_CONTACTS = ("placeholder", "shared", "too_many_users")
 _CHANGES = {
     "merged": "became one with",
     "split": "was parted from",
@@ -120,33 +123,28 @@ def explain(home: Home, identifier: str) -> Explanation:
     home : Home
     identifier : str
         A user_id, an anonymous id, an address or number, or the published hash of one.
+        What is no id may be a number without its country's code, of `phone_region`.
 
     Raises
     ------
+    ConfigurationError
+        If the identifier is empty.
     TesseraError
         If nothing is published, or nobody is known by the identifier.
     """
+    if not identifier.strip():
+        raise ConfigurationError("IDENTIFIER is empty: give an id, address or number")
     if not home.current.exists():
         raise TesseraError("nothing is published yet: run `tessera run`")
     hashed = hash_of_contact(home, identifier)
+    number = None if hashed else hash_of_local_number(home, identifier)
     with open_snapshot(home.current) as connection:
-        found = connection.execute(
-            """
-            select user_id, is_identified
-            from marts.user_identifiers inner join marts.users using (user_id)
-            where identifier = ?
-            order by identifier_type = 'user_id' desc, user_id limit 1
-            """,
-            [hashed or identifier],
-        ).fetchall()
-        if not found:
-            raise TesseraError(
-                "nobody is known by this address or number in the current snapshot, or "
-                "several are"
-                if hashed
-                else f"nobody is known by {identifier!a} in the current snapshot"
-            )
-        ((user_id, is_identified),) = found
+        found = _person_of(connection, hashed or identifier)
+        if found is None and number:
+            found = _person_of(connection, number)
+        if found is None:
+            raise TesseraError(_why_nobody(connection, identifier, hashed, number))
+        user_id, is_identified = found
         rows = rows_by_name(
             connection,
             "select * from marts.identity_links "
@@ -166,6 +164,73 @@ def explain(home: Home, identifier: str) -> Explanation:
     root = ("user_id" if is_identified else "anonymous_id", user_id)
     explained.links = _tree(root, joining)
     return explained
+
+
+def _person_of(
+    connection: duckdb.DuckDBPyConnection, identifier: str
+) -> tuple[str, bool] | None:
+    """Find the user_id that a person is published under, and if they are identified."""
+    return connection.execute(
+        """
+        select user_id, is_identified
+        from marts.user_identifiers inner join marts.users using (user_id)
+        where identifier = ?
+        order by identifier_type = 'user_id' desc, user_id limit 1
+        """,
+        [identifier],
+    ).fetchone()
+
+
+def _why_nobody(
+    connection: duckdb.DuckDBPyConnection,
+    identifier: str,
+    hashed: str | None,
+    number: str | None,
+) -> str:
+    """Say why nobody is known by an identifier, which may be a local number, too."""
+    contact = "this address or number"
+    for tried in (hashed or identifier, number):
+        if tried and (cut := _links_cut(connection, tried)):
+            is_contact = any(kind in ("email", "phone") for kind, _, _ in cut)
+            named = contact if is_contact else ascii(identifier)
+            return f"nobody is known by {named}: {_reasons(cut)}"
+    if hashed:
+        return f"nobody is known by {contact} in the current snapshot"
+    return (
+        f"nobody is known by {'this id or number' if number else ascii(identifier)} in "
+        "the current snapshot; an id of a source with a namespace begins with it, as "
+        "in app:1"
+    )
+
+
+def _links_cut(
+    connection: duckdb.DuckDBPyConnection, identifier: str
+) -> list[tuple[str, str, str]]:
+    """List its type, that of what it was not believed to be one with, and why."""
+    return connection.execute(
+        """
+        select identifier_type, linked_identifier_type, cut_reason
+        from marts.identity_links where identifier = $1 and cut_reason is not null
+        union
+        select linked_identifier_type, identifier_type, cut_reason
+        from marts.identity_links
+        where linked_identifier = $1 and cut_reason is not null
+        order by all
+        """,
+        [identifier],
+    ).fetchall()
+
+
+def _reasons(cut: list[tuple[str, str, str]]) -> str:
+    """Say each reason once; of an address with a number, it may be of either."""
+    of_itself = [
+        _CUTS[reason]
+        for _, other_type, reason in cut
+        if other_type not in ("email", "phone") or reason not in _OF_CONTACTS
+    ]
+    if not of_itself:
+        return "it came with another, and one of the two joins nobody"
+    return "; ".join(dict.fromkeys(of_itself))
 
 
 def _tree(root: Node, rows: list[dict[str, Any]]) -> list[Link]:

@@ -27,6 +27,7 @@ PHONE_DIGITS = range(7, 16)  # E.164 allows 15
 
 _AN_ADDRESS = re.compile(r"[^@\s]@[^@\s]")
 _A_NUMBER = re.compile(r"\+[\d\s()./-]{7,}")
+_A_LOCAL_NUMBER = re.compile(r"[\d\s()./-]{7,}")
 
 
 def normalize_ip(text: str) -> str:
@@ -98,8 +99,28 @@ def hash_of_contact(home: Home, text: str) -> str | None:
         If the key is not there.
     """
     kind = contact_kind(text)
-    if kind is None:
+    return _hash_of_kind(home, kind, text) if kind else None
+
+
+def hash_of_local_number(home: Home, text: str) -> str | None:
+    """Hash what may be a number without its country's code, of the home's region.
+
+    None if it cannot be one, or the home has no `phone_region`.
+
+    Raises
+    ------
+    ConfigurationError
+        If the key is not there.
+    """
+    plain = _decoded(text).strip()
+    if home.settings.phone_region is None or not _A_LOCAL_NUMBER.fullmatch(plain):
         return None
+    if sum(map(str.isdigit, plain)) not in PHONE_DIGITS:
+        return None
+    return _hash_of_kind(home, "phone", text)
+
+
+def _hash_of_kind(home: Home, kind: str, text: str) -> str:
     normal = Disclosed(home.settings.phone_region).normal(kind, _decoded(text))
     return read_key(key_path(home, CONTACT)).digest(f"{kind}:{normal}")
 

@@ -37,6 +37,12 @@ _QUESTIONS = {
         limit 15
     """,
     "match_models": "from ops.match_models",
+    "similar": """
+        select
+            count(*) filter (cut_reason is null) as n_joined,
+            count(*) filter (cut_reason = 'for_review') as n_for_review
+        from marts.identity_links where link_rule = 'similar_profile'
+    """,
     "match_weights": """
         select
             *,

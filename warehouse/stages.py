@@ -39,7 +39,7 @@ from warehouse.replay import ReplaySummary, replay_quarantine
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage did, in numbers and in one sentence.
+    """What a stage did, in numbers and in one sentence; then warnings, a line each.
 
     `changed` of `load` tells whether there is anything for the next stages to do.
     """
@@ -274,6 +274,7 @@ def publish(home: Home, *, progress: Progress = silent) -> StageResult:
                     "nothing to publish: run `tessera build`, then `tessera segment`"
                 )
             checks.check_publication(connection, run.run_id)
+            warned = checks.failed_warnings(connection, run.run_id)
             snapshots.drop_stale_tables(connection, transform.published_models())
             fault_point("publish")
             version = _next_version(home, run)
@@ -299,7 +300,7 @@ def publish(home: Home, *, progress: Progress = silent) -> StageResult:
             seconds=watch(),
             n_rows=n_tables,
             changed=True,
-            message=f"snapshot {version} with {n_tables} tables",
+            message="\n".join([f"snapshot {version} with {n_tables} tables", *warned]),
             as_of=run.as_of,
             details={"snapshot_version": version, "snapshot": str(snapshot)},
         )

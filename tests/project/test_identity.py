@@ -8,9 +8,9 @@ import pytest
 from lookalikes import lookalikes
 from running import query, run_tessera, without_docs
 
-from warehouse import stages
+from warehouse import cli, stages
 from warehouse.connection import open_work
-from warehouse.errors import TesseraError
+from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.explain import explain
 from warehouse.home import Home
 from warehouse.likeness import compare_profiles
@@ -59,6 +59,7 @@ class Inbox:
         self.home = Home.at(root)
         self.home.inbox.mkdir(parents=True)
         (self.home.root / "settings.yml").write_text(settings)
+        self.results: list[stages.StageResult] = []
         without_docs(self.home)
 
     def source(
@@ -99,7 +100,8 @@ class Inbox:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Inbox:
     """A home where everything happens at once, each scenario with people of its own."""
-    town = Inbox(tmp_path_factory.mktemp("town"))
+    settings = "phone_region: DE\nmax_identifiers_per_person: 8\n"
+    town = Inbox(tmp_path_factory.mktemp("town"), settings)
     town.source(
         "web",
         "events",
@@ -211,7 +213,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Inbox:
         trust=1,
         publish_attributes=["plan"],
     )
-    stages.run(town.home)
+    town.results = stages.run(town.home)
     return town
 
 
@@ -417,20 +419,91 @@ def test_the_size_of_the_largest_person_is_told(town: Inbox):
     assert town.query(
         "select value, limit_value, verdict from ops.checks "
         "where check_name = 'largest_person'"
-    ) == [(5.0, 100.0, "passed")]
+    ) == [(5.0, 4.0, "failed")]
 
 
-def test_nobody_is_explained_in_words(town: Inbox):
-    with pytest.raises(TesseraError, match="nobody is known by 'zoe'"):
-        explain(town.home, "zoe")
-    with pytest.raises(TesseraError, match="by this address or number") as told:
-        explain(town.home, "family@example.org")
-    assert "family" not in str(told.value)
+def test_failed_warnings_are_told_when_it_is_published(town: Inbox, capsys):
+    failed = town.query(
+        "select check_name from ops.checks "
+        "where severity = 'warn' and verdict = 'failed' order by all"
+    )
+
+    cli._say_stage(town.results[-1])
+
+    first, *warnings = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"publish  snapshot 1 with \d+ tables \(.* s\)", first)
+    assert [line.split(": ")[:2] for line in warnings] == [
+        ["warning", name] for (name,) in failed
+    ]
+    assert any(
+        line.startswith("warning: largest_person: the most identifiers that one")
+        for line in warnings
+    )
+
+
+NOBODY = "nobody is known by this address or number"
+SHARED = "several users of one namespace have it, so it joins nobody"
+
+
+@pytest.mark.parametrize(
+    ("identifier", "told"),
+    [
+        (
+            "zoe",
+            "nobody is known by 'zoe' in the current snapshot; an id of a source with "
+            "a namespace begins with it, as in app:1",
+        ),
+        ("family@example.org", f"{NOBODY}: {SHARED}"),
+        ("unknown@example.org", f"{NOBODY}: it stands for that there is none"),
+        ("0000000000", f"{NOBODY}: it stands for that there is none"),
+        ("zoe@example.org", f"{NOBODY} in the current snapshot"),
+        (
+            "0170 7654321",
+            "nobody is known by this id or number in the current snapshot; an id of a "
+            "source with a namespace begins with it, as in app:1",
+        ),
+    ],
+)
+def test_nobody_is_explained_in_words(town: Inbox, identifier: str, told: str):
+    with pytest.raises(TesseraError) as refused:
+        explain(town.home, identifier)
+    assert str(refused.value) == told
+
+
+def test_nobody_is_explained_by_a_published_hash(town: Inbox):
+    ((shared,),) = town.query(
+        "select distinct linked_identifier from marts.identity_links "
+        "where identifier = 'dan' and cut_reason = 'shared'"
+    )
+    with pytest.raises(TesseraError, match=f"{NOBODY}: {SHARED}"):
+        explain(town.home, shared)
+
+
+@pytest.mark.parametrize("nothing", ["", " \t"])
+def test_an_empty_identifier_is_wrong_usage(town: Inbox, nothing: str):
+    with pytest.raises(ConfigurationError, match="IDENTIFIER is empty"):
+        explain(town.home, nothing)
+    assert ConfigurationError.exit_code == 2
 
 
 def test_a_person_is_found_by_an_address_or_number(town: Inbox):
     assert explain(town.home, "CydRay+x@gmail.com").user_id == "cyd"
-    assert explain(town.home, "+49 170 1234567").user_id == "ann"
+    for number in ("+49 170 1234567", "0170 / 123-4567", "0049 (170) 1234567"):
+        assert explain(town.home, number).user_id == "ann"
+
+
+def test_the_report_counts_similar_profiles(town: Inbox):
+    ((joined, review),) = town.query("""
+        select
+            count(*) filter (cut_reason is null),
+            count(*) filter (cut_reason = 'for_review')
+        from marts.identity_links where link_rule = 'similar_profile'
+    """)
+    page = (town.home.published / "report" / "index.html").read_text()
+
+    told = " ".join(page.split())
+    assert joined > 0
+    assert f"{joined:,} are joined as similar profiles, and {review:,} are for" in told
 
 
 @pytest.mark.long
