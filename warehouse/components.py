@@ -19,8 +19,9 @@ def find_components(connection: duckdb.DuckDBPyConnection, *, max_nodes: int) ->
     by "direct connect, shortcut, alter" (Liu and Tarjan, Simple Concurrent Labeling
     Algorithms for Connected Components, SOSA 2019, algorithm A), whose rounds grow with
     the logarithm of the number of nodes (its square at worst). Only components in which
-    something does not fit are built up link by link: in each round all links that are
-    the strongest of both their ends at once, which gives what Kruskal's order would.
+    something does not fit are built up in rounds, which give what Kruskal's order
+    would: in each, all that does not fit any more is dropped, and each part takes as
+    many of its strongest links as it would before anything else happens to their ends.
 
     Parameters
     ----------
@@ -34,8 +35,9 @@ def find_components(connection: duckdb.DuckDBPyConnection, *, max_nodes: int) ->
     -------
     None
         There are temporary tables `components` (node, component: its least node),
-        `links_cut` (link_id, reason: `conflict` or `too_large`) and `wholes` (as
-        `components`, but with nothing cut).
+        `links_cut` (link_id, reason: `conflict` if the components it would have joined
+        have an owner_group in common, else `too_large`) and `wholes` (as `components`,
+        but with nothing cut).
     """
     find_connected(connection)
     connection.execute("create or replace temp table wholes as from components")
@@ -56,29 +58,64 @@ def find_components(connection: duckdb.DuckDBPyConnection, *, max_nodes: int) ->
     )
     connection.execute(
         """
-        create or replace temp table links_cut (link_id bigint, reason varchar);
         create or replace temp table parts as
         select components.node, components.node as part
         from components semi join components_unfit
         on components.component = components_unfit.component;
         create or replace temp table links_left as
         select
-            links.link_id,
+            min(links.link_id) as link_id,
             least(links.node, links.other_node) as part,
             greatest(links.node, links.other_node) as other_part
         from links semi join parts on links.node = parts.node
         where links.node <> links.other_node
+        group by all
         """
     )
-    while _join_strongest(connection, max_nodes):
-        pass
+    while _drop_what_does_not_fit(connection, max_nodes):
+        _join_strongest(connection, max_nodes)
     connection.execute(
         """
         create or replace temp table components as
         select
             components.node,
-            coalesce(parts.part, components.component) as component
-        from components left join parts on components.node = parts.node
+            min(components.node) over (
+                partition by coalesce(parts.part, components.component)
+            ) as component
+        from components left join parts on components.node = parts.node;
+
+        create or replace temp table links_cut as
+        with apart as (
+            select
+                links.link_id,
+                here.component,
+                there.component as other_component
+            from links
+            inner join components as here on links.node = here.node
+            inner join components as there on links.other_node = there.node
+            where here.component <> there.component
+        ),
+        held as (
+            select components.component, nodes.owner_group
+            from components inner join nodes on components.node = nodes.node
+            where nodes.owner_group is not null
+        ),
+        in_conflict as (
+            select apart.link_id
+            from apart
+            inner join held as here on apart.component = here.component
+            inner join held as there
+                on apart.other_component = there.component
+                and here.owner_group = there.owner_group
+        )
+        select
+            apart.link_id,
+            case
+                when in_conflict.link_id is not null then 'conflict' else 'too_large'
+            end as reason
+        from apart
+        left join (select distinct link_id from in_conflict) as in_conflict
+            on apart.link_id = in_conflict.link_id
         """
     )
 
@@ -148,79 +185,115 @@ def find_connected(
             return
 
 
-def _join_strongest(connection: duckdb.DuckDBPyConnection, max_nodes: int) -> int:
-    """Join, or part for good, each two parts whose strongest link is their common one.
+def _drop_what_does_not_fit(
+    connection: duckdb.DuckDBPyConnection, max_nodes: int
+) -> int:
+    """Drop the links of parts that may not be one; they never will, as parts only grow.
 
-    Returns how many links were left to look at.
+    Returns how many links are left.
     """
-    ((n_left,),) = connection.execute("select count(*) from links_left").fetchall()
-    if not n_left:
-        return 0
     connection.execute(
         """
-        create or replace temp table links_strongest as
-        with ends as (
-            select part, link_id from links_left
-            union all
-            select other_part as part, link_id from links_left
-        ),
-        strongest as (
-            select part, min(link_id) as link_id from ends group by part
+        create or replace temp table part_sizes as
+        select part, count(*) as n_nodes from parts group by part;
+
+        create or replace temp table part_groups as
+        select parts.part, nodes.owner_group
+        from parts inner join nodes on parts.node = nodes.node
+        where nodes.owner_group is not null
+        """
+    )
+    connection.execute(
+        """
+        create or replace temp table links_left as
+        with in_conflict as (
+            select links_left.link_id
+            from links_left
+            inner join part_groups as here on links_left.part = here.part
+            inner join part_groups as there
+                on links_left.other_part = there.part
+                and here.owner_group = there.owner_group
         )
         select links_left.*
         from links_left
-        inner join strongest as here
-            on links_left.part = here.part and links_left.link_id = here.link_id
-        inner join strongest as there
-            on links_left.other_part = there.part
-            and links_left.link_id = there.link_id;
+        inner join part_sizes as here on links_left.part = here.part
+        inner join part_sizes as there on links_left.other_part = there.part
+        anti join in_conflict on links_left.link_id = in_conflict.link_id
+        where here.n_nodes + there.n_nodes <= ?
+        """,
+        [max_nodes],
+    )
+    ((n_left,),) = connection.execute("select count(*) from links_left").fetchall()
+    return n_left
 
-        create or replace temp table links_refused as
-        with sizes as (
-            select part, count(*) as n_nodes from parts group by part
+
+def _join_strongest(connection: duckdb.DuckDBPyConnection, max_nodes: int) -> None:
+    """Join each part with those that its strongest links lead to, as far as is certain.
+
+    A part (the hub) takes its links in their order, up to the first that
+
+    - is not the strongest of its other end as well,
+    - is weaker than another link of a part just taken, which comes before it, or
+    - does not fit any more, together with what was just taken.
+
+    So nothing else happens to these parts until the hub's last link is taken. If two
+    parts have the same strongest link, at most one of them takes more than that link:
+    its next one is stronger than the other's next.
+    """
+    connection.execute(
+        """
+        create or replace temp table parts_joined as
+        with ends as (
+            select part, other_part, link_id from links_left
+            union all
+            select other_part as part, part as other_part, link_id from links_left
         ),
-        groups as (
-            select parts.part, nodes.owner_group
-            from parts inner join nodes on parts.node = nodes.node
-            where nodes.owner_group is not null
+        strongest as (
+            select part, min(link_id, 2) as link_ids from ends group by part
         ),
-        in_conflict as (
-            select links_strongest.link_id
-            from links_strongest
-            inner join groups as here on links_strongest.part = here.part
-            inner join groups as there
-                on links_strongest.other_part = there.part
-                and here.owner_group = there.owner_group
+        group_again as (
+            select ends.part, ends.link_id
+            from ends inner join part_groups on ends.other_part = part_groups.part
+            qualify
+                row_number() over (
+                    partition by ends.part, part_groups.owner_group
+                    order by ends.link_id
+                ) > 1
+        ),
+        judged as (
+            select
+                ends.*,
+                strongest.link_ids[1] <> ends.link_id
+                or coalesce(
+                    min(strongest.link_ids[2]) over so_far < ends.link_id, false
+                )
+                or here.n_nodes + sum(there.n_nodes) over so_far > $max_nodes
+                or group_again.link_id is not null as has_to_wait
+            from ends
+            inner join strongest on ends.other_part = strongest.part
+            inner join part_sizes as here on ends.part = here.part
+            inner join part_sizes as there on ends.other_part = there.part
+            left join (select distinct part, link_id from group_again) as group_again
+                on ends.part = group_again.part and ends.link_id = group_again.link_id
+            window so_far as (partition by ends.part order by ends.link_id)
+        ),
+        taken as (
+            select part, other_part, link_id
+            from judged
+            qualify not bool_or(has_to_wait) over (partition by part order by link_id)
+        ),
+        counted as (
+            select *, count(*) over (partition by part) as n_taken from taken
         )
-        select
-            links_strongest.*,
-            case
-                when in_conflict.link_id is not null then 'conflict' else 'too_large'
-            end as reason
-        from links_strongest
-        inner join sizes as here on links_strongest.part = here.part
-        inner join sizes as there on links_strongest.other_part = there.part
-        left join (select distinct link_id from in_conflict) as in_conflict
-            on links_strongest.link_id = in_conflict.link_id
-        where
-            in_conflict.link_id is not null
-            or here.n_nodes + there.n_nodes > $max_nodes
+        select other_part as part, part as joined_part
+        from counted
+        qualify
+            row_number() over (partition by link_id order by n_taken desc, part) = 1
         """,
         {"max_nodes": max_nodes},
     )
     connection.execute(
         """
-        insert into links_cut
-        select links_left.link_id, links_refused.reason
-        from links_left inner join links_refused
-            on links_left.part = links_refused.part
-            and links_left.other_part = links_refused.other_part;
-
-        create or replace temp table parts_joined as
-        select other_part as part, part as joined_part
-        from links_strongest
-        anti join links_refused on links_strongest.link_id = links_refused.link_id;
-
         create or replace temp table parts as
         select parts.node, coalesce(parts_joined.joined_part, parts.part) as part
         from parts left join parts_joined on parts.part = parts_joined.part;
@@ -232,17 +305,15 @@ def _join_strongest(connection: duckdb.DuckDBPyConnection, max_nodes: int) -> in
                 coalesce(here.joined_part, links_left.part) as part,
                 coalesce(there.joined_part, links_left.other_part) as other_part
             from links_left
-            anti join links_refused
-                on links_left.part = links_refused.part
-                and links_left.other_part = links_refused.other_part
             left join parts_joined as here on links_left.part = here.part
             left join parts_joined as there on links_left.other_part = there.part
         )
         select
-            link_id,
+            min(link_id) as link_id,
             least(part, other_part) as part,
             greatest(part, other_part) as other_part
-        from renamed where part <> other_part
+        from renamed
+        where part <> other_part
+        group by all
         """
     )
-    return n_left

@@ -21,13 +21,13 @@ def put_graph(
     arcs = [(link_id, *ends) for link_id, ends in enumerate(links)]
     for rows in (nodes, arcs):
         random.Random(0).shuffle(rows)
-    connection.execute("create temp table nodes (node bigint, owner_group bigint)")
-    connection.execute(
-        "create temp table links (link_id bigint, node bigint, other_node bigint)"
-    )
-    connection.executemany("insert into nodes values (?, ?)", nodes)
-    if arcs:
-        connection.executemany("insert into links values (?, ?, ?)", arcs)
+    for table, columns, rows in (
+        ("nodes", ("node", "owner_group"), nodes),
+        ("links", ("link_id", "node", "other_node"), arcs),
+    ):
+        listed = ", ".join(f"unnest(?::bigint[]) as {column}" for column in columns)
+        values = [[row[place] for row in rows] for place in range(len(columns))]
+        connection.execute(f"create temp table {table} as select {listed}", values)
 
 
 def components_of(
@@ -111,18 +111,42 @@ class Listening:
         return self.connection.execute(sql, *arguments)
 
 
+def n_told(table: str, groups: list[int | None], links: Links, max_nodes: int) -> int:
+    """Count the rounds, by how often a table is made."""
+    with duckdb.connect() as connection:
+        put_graph(connection, groups, links)
+        listening = Listening(connection)
+        find_components(listening, max_nodes=max_nodes)  # ty: ignore
+    return sum(f"temp table {table} as" in sql for sql in listening.told)
+
+
 def n_rounds(n_nodes: int) -> int:
     """Count the rounds that a chain of nodes in any order takes."""
     order = random.Random(1).sample(range(n_nodes), n_nodes)
-    with duckdb.connect() as connection:
-        put_graph(connection, [None] * n_nodes, list(pairwise(order)))
-        listening = Listening(connection)
-        find_components(listening, max_nodes=n_nodes)  # ty: ignore
-    return sum("shortened as" in sql for sql in listening.told)
+    links = list(pairwise(order))
+    return n_told("shortened", [None] * n_nodes, links, n_nodes)
 
 
 def test_rounds_grow_with_the_logarithm_of_a_chain():
     assert n_rounds(1600) <= n_rounds(100) + 4
+
+
+@pytest.mark.parametrize(("hub", "owned"), [(0, False), (700, True), (1999, False)])
+def test_a_star_that_is_too_large_takes_few_rounds(hub: int, owned: bool):
+    leaves = [node for node in range(2000) if node != hub]
+    groups = [1 if owned and node % 3 == 0 else None for node in range(2000)]
+    links = [(hub, leaf) for leaf in leaves]
+
+    assert 1 <= n_told("parts_joined", groups, links, 200) <= 3
+
+
+def test_a_star_takes_its_strongest_leaves():
+    links = [(4, leaf) for leaf in (3, 0, 2, 1)]
+
+    components, cut = components_of([None, None, 1, 1, None], links, max_nodes=3)
+
+    assert components == [0, 1, 2, 0, 0]
+    assert cut == {2: "conflict", 3: "too_large"}
 
 
 @settings(max_examples=40, deadline=None)
@@ -140,3 +164,10 @@ def test_components_are_those_of_joining_link_by_link(data: st.DataObject):
     expected, expected_cut = joined_one_by_one(groups, links, max_nodes)
     assert components == expected
     assert cut.keys() == expected_cut
+    for link_id, reason in cut.items():
+        here, there = (
+            {groups[node] for node in range(n_nodes) if expected[node] == expected[end]}
+            for end in links[link_id]
+        )
+        in_conflict = bool(here & there - {None})
+        assert reason == ("conflict" if in_conflict else "too_large")
