@@ -196,3 +196,23 @@ def test_what_was_cut_joins_when_there_is_room(warehouse):
     persons, *_, cut = found(warehouse)
     assert persons == {frozenset({"user_id u2", "user_id u3", "email e1"})}
     assert cut == set()
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_a_key_ties_needs_no_likeness(warehouse, turned: bool):
+    ends = [("user_id", "u1", "u1"), ("email", "e1", "")]
+    alike = [([*ends[::-1]] if turned else ends, 0.99)]
+    told = (
+        links(("u1", "e1"))[0],
+        [
+            {"pair": pair, "match_probability": probability}
+            for pair, probability in alike
+        ],
+    )
+    tell(warehouse, told, 0)
+    tied = link_identifiers(warehouse, max_identifiers=50)
+    tell(warehouse, ([], told[1]), 0)
+    alone = link_identifiers(warehouse, max_identifiers=50)
+
+    assert (tied.n_similar, alone.n_similar) == (0, 1)
+    assert found(warehouse)[0] == {frozenset({"user_id u1", "email e1"})}
