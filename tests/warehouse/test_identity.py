@@ -201,17 +201,12 @@ def test_what_was_cut_joins_when_there_is_room(warehouse):
 @pytest.mark.parametrize("turned", [False, True])
 def test_what_a_key_ties_needs_no_likeness(warehouse, turned: bool):
     ends = [("user_id", "u1", "u1"), ("email", "e1", "")]
-    alike = [([*ends[::-1]] if turned else ends, 0.99)]
-    told = (
-        links(("u1", "e1"))[0],
-        [
-            {"pair": pair, "match_probability": probability}
-            for pair, probability in alike
-        ],
-    )
-    tell(warehouse, told, 0)
+    pair = ends[::-1] if turned else ends
+    similar = [{"pair": pair, "match_probability": 0.99}]
+    by_key, _ = links(("u1", "e1"))
+    tell(warehouse, (by_key, similar), 0)
     tied = link_identifiers(warehouse, max_identifiers=50)
-    tell(warehouse, ([], told[1]), 0)
+    tell(warehouse, ([], similar), 0)
     alone = link_identifiers(warehouse, max_identifiers=50)
 
     assert (tied.n_similar, alone.n_similar) == (0, 1)
