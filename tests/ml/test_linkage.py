@@ -62,7 +62,11 @@ def link_table(
     parts = ", ".join(f"{part} as {name}" for name, part in linkage.PARTS.items())
     connection.execute(f"create table records as select *, {parts} from people")
     found = linkage.link_records(DuckDBAPI(connection), "records", least=least)
-    assert {weight.comparison for weight in found.weights} <= set(linkage.FIELDS)
+    for name in {weight.comparison for weight in found.weights}:
+        shares = [w.m_probability for w in found.weights if w.comparison == name]
+        assert name in linkage.FIELDS
+        assert sum(shares) == pytest.approx(1)  # and none of them is next to nothing
+        assert min(shares) > 0.5 / (found.n_sure_pairs + len(shares))
     pairs = connection.execute(
         "select least(record_id_l, record_id_r), greatest(record_id_l, record_id_r), "
         f"round(match_probability, 4) from {found.pairs}"

@@ -40,6 +40,7 @@ PROFILES = {
     "signed_up_at": "at",
     "updated_at": "changed",
 }
+GUEST = {"first": "Guest", "last": "Guest", "born": "1900-01-01", "city": "Anton"}
 ORDERS = {
     "order_id": "order",
     "ordered_at": "at",
@@ -171,6 +172,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Inbox:
         NAMED,
         *[line | {"user": str(number)} for number, line in enumerate(cards)],
         TWIN | {"user": "oda1", "email": "oda1@example.org"},
+        GUEST | {"user": "guest", "email": "first@example.org"},
         TWIN | {"user": "oda2", "email": "oda2@example.org", "first": "Ode"},
         namespace="cards",
     )
@@ -180,6 +182,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Inbox:
         NAMED,
         *[line | {"user": str(number)} for number, line in enumerate(club)],
         TWIN | {"user": "oda", "email": "winter@example.net"},
+        GUEST | {"user": "guest", "email": "other@example.net"},
         namespace="club",
     )
     # addresses without a user_id, and none that is known elsewhere
@@ -309,6 +312,10 @@ def test_of_twins_the_one_who_is_more_alike_is_joined(town: Inbox):
     """) == [("conflict",), (None,)]
 
 
+def test_names_and_dates_that_stand_for_none_join_nobody(town: Inbox):
+    assert {"cards:guest", "club:guest"} <= town.users()
+
+
 def test_a_similar_profile_without_a_user_joins_by_its_address(town: Inbox):
     rows = town.query("""
         select match_rule, match_probability >= 0.95
@@ -347,8 +354,8 @@ def test_similar_profiles_are_found_again_only_where_something_changed(town: Inb
         connection.execute("delete from identity.match_models")
         explanation = compare_profiles(connection, town.home, told.append)
 
-        assert told == [f"comparing {2 * N_LOOKALIKES + 13} profiles"]
-        assert explanation == f"{2 * N_LOOKALIKES + 13} profiles were compared"
+        assert told == [f"comparing {2 * N_LOOKALIKES + 15} profiles"]
+        assert explanation == f"{2 * N_LOOKALIKES + 15} profiles were compared"
         after = connection.execute("from identity.similar_profiles order by all")
         assert after.fetchall() == pairs
 
