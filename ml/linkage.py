@@ -325,11 +325,7 @@ def _smoothed(parameters: dict[str, Any], n_sure: int) -> dict[str, Any]:
     """
     learnt = []
     for comparison in parameters["comparisons"]:
-        steps = [
-            step
-            for step in comparison["comparison_levels"]
-            if not step.get("is_null_level")
-        ]
+        steps = _steps(comparison)
         if not any(isinstance(step.get("m_probability"), float) for step in steps):
             continue
         least = 1 / (n_sure + len(steps))
@@ -341,18 +337,21 @@ def _smoothed(parameters: dict[str, Any], n_sure: int) -> dict[str, Any]:
     return parameters | {"comparisons": learnt, "linker_uid": "tessera"}
 
 
+def _steps(comparison: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the outcomes of a comparison in which both records say something."""
+    return [
+        step
+        for step in comparison["comparison_levels"]
+        if not step.get("is_null_level")
+    ]
+
+
 def _weights(parameters: dict[str, Any]) -> list[MatchWeight]:
     """List what each outcome of each comparison says."""
     weights = []
     for comparison in parameters["comparisons"]:
-        steps = [
-            step
-            for step in comparison["comparison_levels"]
-            if not step.get("is_null_level")
-        ]
-        for level, step in enumerate(reversed(steps)):
-            m = _probability(step.get("m_probability"))
-            u = _probability(step.get("u_probability"))
+        for level, step in enumerate(reversed(_steps(comparison))):
+            m, u = step["m_probability"], step["u_probability"]
             name = comparison["output_column_name"]
             label = step["label_for_charts"]
             weights.append(MatchWeight(name, level, label, m, u, log2(m / u)))

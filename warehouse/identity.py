@@ -132,8 +132,7 @@ def link_identifiers(
              where block_reason is not null),
             (select count(*) from identity.links_cut where reason = 'conflict'),
             (select count(*) from identity.links_cut where reason = 'too_large'),
-            (select count(*) from identity.links where trust_rank = ?)
-            - (select count(*) from identity.links semi join identity.links_cut using (
+            (select count(*) from identity.links anti join identity.links_cut using (
                 identifier_type, identifier, linked_identifier_type, linked_identifier
             ) where trust_rank = ?),
             (select coalesce(max(n_identifiers), 0) from (
@@ -141,7 +140,7 @@ def link_identifiers(
                 group by component
             ))
         """,
-        [SIMILAR, SIMILAR],
+        [SIMILAR],
     ).fetchall()
     return LinkSummary(*counts, max_identifiers)
 

@@ -204,7 +204,6 @@ resolved as (
         -- ids
         components.identifier,
         persons_named.identifier as user_id,
-        components.part,
 
         -- strings
         components.identifier_type,
