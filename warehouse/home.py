@@ -40,7 +40,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     session_timeout_minutes: int = Field(30, ge=1)
-    longest_tracker_session_hours: int = Field(72, ge=1)
+    longest_session_hours: int = Field(24, ge=1)
+    engaged_gap_seconds: int = Field(60, ge=1)
     max_users_per_identifier: int = Field(10, ge=1)
     max_identifiers_per_person: int = Field(200, ge=2)
     match_similar_profiles: bool = True

@@ -184,7 +184,7 @@ def midnight_after_last_event(connection: duckdb.DuckDBPyConnection) -> datetime
 
 
 def fingerprint(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
-    """Hash what a snapshot is made of: files in effect, keys, settings and code.
+    """Hash what a snapshot is made of: files in effect, and the rules.
 
     Two equal fingerprints at one `as_of` make the same tables.
     """
@@ -192,6 +192,12 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
         "select distinct source, sha256, n_accepted from ledger.files "
         "where status = 'loaded' order by all"
     ).fetchall()
+    content = json.dumps([files, _rules(connection, home)], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _rules(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
+    """Hash by what tables are made of files: keys, sources, settings and code."""
     settings = home.settings.model_dump(
         exclude={"keep_snapshots", "memory_limit", "threads"}
     )
@@ -200,10 +206,32 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
         "select fingerprint from ledger.keys where name in ('contact', 'pseudonym') "
         "order by name"
     ).fetchall()
-    content = json.dumps(
-        [files, sources, keys, settings, code_fingerprint()], sort_keys=True
-    )
+    content = json.dumps([sources, keys, settings, code_fingerprint()], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def begin_build(
+    connection: duckdb.DuckDBPyConnection, home: Home, *, full_refresh: bool
+) -> bool:
+    """Tell whether incremental models have to be built from nothing.
+
+    They have to if that is asked for, if they were built by other rules, or if the last
+    such build did not come to its end, which `end_build` tells.
+    """
+    found = connection.execute("from ledger.built_by").fetchall()
+    if full_refresh or found != [(_rules(connection, home),)]:
+        connection.execute("delete from ledger.built_by")
+        return True
+    return False
+
+
+def end_build(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
+    """Write down by what rules everything is built now."""
+    with transaction(connection):
+        connection.execute("delete from ledger.built_by")
+        connection.execute(
+            "insert into ledger.built_by values (?)", [_rules(connection, home)]
+        )
 
 
 def is_ahead(connection: duckdb.DuckDBPyConnection, home: Home) -> bool:

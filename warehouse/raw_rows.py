@@ -217,14 +217,29 @@ def record_sources(
     connection: duckdb.DuckDBPyConnection, sources: list[Source]
 ) -> None:
     """Write down what models read of each source, where it has changed."""
-    told = sorted((source.name, source.sessions, source.trust) for source in sources)
-    found = connection.execute("from ledger.sources order by all").fetchall()
+    names = ", ".join(LEDGER["ledger.sources"])
+    told = sorted(
+        (
+            source.name,
+            source.sessions.by,
+            source.trust,
+            source.sessions.new_on_campaign,
+            source.sessions.longest_seconds,
+        )
+        for source in sources
+    )
+    found = connection.execute(
+        f"select {names} from ledger.sources order by all"
+    ).fetchall()
     if found == told:
         return
     with transaction(connection):
         connection.execute("delete from ledger.sources")
         for row in told:
-            connection.execute("insert into ledger.sources values (?, ?, ?)", row)
+            places = ", ".join("?" * len(row))
+            connection.execute(
+                f"insert into ledger.sources ({names}) values ({places})", row
+            )
 
 
 def store_duplicate(

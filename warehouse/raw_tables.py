@@ -184,7 +184,10 @@ LEDGER = {
     "ledger.sources": {
         "source": "VARCHAR NOT NULL",
         "sessions": "VARCHAR NOT NULL",  # timeout, tracker
-        "trust": "INTEGER",  # null for what an earlier version recorded
+        # null for what an earlier version recorded
+        "trust": "INTEGER",
+        "has_campaign_sessions": "BOOLEAN",
+        "longest_session_seconds": "BIGINT",
     },
     "ledger.source_fields": {  # names that a source has used and its map does not
         "source": "VARCHAR NOT NULL",
@@ -194,6 +197,9 @@ LEDGER = {
     "ledger.keys": {  # those that the rows were made with
         "name": "VARCHAR NOT NULL",
         "fingerprint": "VARCHAR NOT NULL",
+    },
+    "ledger.built_by": {  # no row while a build from nothing is not through
+        "rules": "VARCHAR NOT NULL",  # their fingerprint
     },
     "ledger.runs": {
         "run_id": "VARCHAR NOT NULL",

@@ -93,6 +93,33 @@ def _period(text: Any) -> Any:
     return match and timedelta(**{f"{match['unit']}s": int(match["count"])})
 
 
+class SessionRules(BaseModel):
+    """What makes a session of the events of a source; one word says `by` alone."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    by: Literal["timeout", "tracker"] = "timeout"
+    new_on_campaign: bool = False
+    longest: Annotated[timedelta | None, BeforeValidator(_period)] = None
+
+    @field_validator("longest")
+    @classmethod
+    def _some_time(cls, longest: timedelta | None) -> timedelta | None:
+        if longest is not None and not longest:
+            raise ValueError("must be longer than nothing")
+        return longest
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_word(cls, told: Any) -> Any:
+        return {"by": told} if isinstance(told, str) else told
+
+    @property
+    def longest_seconds(self) -> int | None:
+        """After how many seconds a session is cut, if the source says so."""
+        return None if self.longest is None else int(self.longest.total_seconds())
+
+
 class Part(BaseModel):
     """Another kind of row that lines of a source also tell of."""
 
@@ -126,7 +153,7 @@ class Source(BaseModel):
     late_after: Annotated[timedelta | None, BeforeValidator(_period)] = None
     phone_region: Annotated[str | None, AfterValidator(check_region)] = None
     wait_for: Literal["_manifest.json", "_SUCCESS"] | None = None
-    sessions: Literal["timeout", "tracker"] = "timeout"
+    sessions: SessionRules = SessionRules()
     trust: int = Field(0, ge=-1000, le=1000)  # the greater is believed first
     columns: dict[str, ColumnRule]
     also: list[Part] = []
@@ -160,7 +187,7 @@ class Source(BaseModel):
             raise ValueError("no name or value may hold a NUL")
         for part in (self, *self.also):
             _check_part(part)
-        if self.sessions == "tracker" and "session_id" not in self.columns:
+        if self.sessions.by == "tracker" and "session_id" not in self.columns:
             raise ValueError("sessions: tracker needs columns.session_id")
         for i, part in enumerate(self.also):
             if part.kind == self.kind or any(

@@ -162,13 +162,14 @@ def build(
                 connection, run.run_id, ["build", "segment", "publish"]
             )
             snapshots.remember_previous(connection, home)
+            anew = ledger.begin_build(connection, home, full_refresh=full_refresh)
         fault_point("build")
         build_part = partial(
             transform.build_models,
             home,
             as_of=as_of,
             run_id=run.run_id,
-            full_refresh=full_refresh,
+            full_refresh=anew,
             progress=progress,
         )
         built = build_part(transform.BEFORE_IDENTITY)
@@ -185,6 +186,7 @@ def build(
             ledger.record_stage(connection, run.run_id, "build", watch(), n_rows)
             checks.record_warnings(connection, run.run_id, "build", built.warnings)
             checks.check_build(connection, run.run_id)
+            ledger.end_build(connection, home)
         return StageResult(
             stage="build",
             seconds=watch(),

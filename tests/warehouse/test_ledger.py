@@ -10,7 +10,7 @@ from warehouse import ledger
 from warehouse.home import Home
 from warehouse.raw_rows import record_sources
 from warehouse.raw_tables import create_tables
-from warehouse.sources import Source
+from warehouse.sources import SessionRules, Source
 
 NOON = datetime(2026, 1, 31, 12)
 
@@ -122,7 +122,7 @@ def test_the_fingerprint_moves_with_what_a_source_says_of_itself(
     by_timeout = Source.model_validate(
         {"adapter": "generic", "kind": "events", "columns": columns, "name": "web"}
     )
-    by_tracker = by_timeout.model_copy(update={"sessions": "tracker"})
+    by_tracker = by_timeout.model_copy(update={"sessions": SessionRules(by="tracker")})
     trusted = by_timeout.model_copy(update={"trust": 1})
     found = []
 
@@ -132,3 +132,25 @@ def test_the_fingerprint_moves_with_what_a_source_says_of_itself(
 
     assert found[0] == found[1]
     assert len(set(found)) == 4
+
+
+def test_a_build_starts_from_nothing_until_one_by_its_rules_is_through(
+    connection, tmp_path: Path
+):
+    home, other = Home.at(tmp_path / "home"), Home.at(tmp_path / "other")
+    other.root.mkdir()
+    (other.root / "settings.yml").write_text("session_timeout_minutes: 20")
+
+    def begins_anew(home: Home, *, full_refresh: bool = False) -> bool:
+        return ledger.begin_build(connection, home, full_refresh=full_refresh)
+
+    assert begins_anew(home)
+    assert begins_anew(home)  # the one before did not end
+    ledger.end_build(connection, home)
+    assert not begins_anew(home)
+    assert not begins_anew(home)  # an increment that fails can be added again
+    assert begins_anew(home, full_refresh=True)
+    assert begins_anew(home)
+    ledger.end_build(connection, home)
+    assert begins_anew(other)
+    assert begins_anew(home)

@@ -322,7 +322,8 @@ def test_a_warehouse_of_an_earlier_version_gets_its_new_columns(make_inbox):
     with open_work(inbox.home) as connection:
         create_tables(connection)
         connection.execute("alter table raw.users drop column updated_at")
-        connection.execute("alter table ledger.sources drop column trust")
+        for column in ("trust", "has_campaign_sessions", "longest_session_seconds"):
+            connection.execute(f"alter table ledger.sources drop column {column}")
         connection.execute("insert into ledger.sources values ('shop', 'timeout')")
 
     inbox.put("a.csv", "user,changed,plan\nann,2026-01-02 10:00:00,pro\n")
@@ -331,7 +332,7 @@ def test_a_warehouse_of_an_earlier_version_gets_its_new_columns(make_inbox):
     assert inbox.query(
         "select user_id, updated_at::text, published_attributes from raw.users"
     ) == [("ann", "2026-01-02 10:00:00", '{"plan":"pro"}')]
-    assert inbox.query("from ledger.sources") == [("shop", "timeout", 3)]
+    assert inbox.query("from ledger.sources") == [("shop", "timeout", 3, False, None)]
 
 
 def test_a_column_that_a_file_lacks_is_null_and_told(events):

@@ -106,6 +106,22 @@ def test_a_trackers_sessions_need_its_ids(tmp_path: Path):
         read_source(tmp_path)
 
 
+def test_sessions_are_told_in_a_word_or_by_their_options(tmp_path: Path):
+    names = iter("abcdefg")
+
+    def rules(told: str):
+        text = f"sessions: {told}\n{GOOD}"
+        return read(tmp_path, text, name=next(names)).sessions
+
+    assert rules("tracker").by == "tracker"
+    told = rules("{new_on_campaign: true, longest: 3 days}")
+    assert (told.by, told.new_on_campaign) == ("timeout", True)
+    assert told.longest_seconds == 3 * 24 * 3600
+    for wrong in ("trakcer", "{longest: 0 hours}", "{longest: 72}", "{by: x}", "3"):
+        with pytest.raises(ConfigurationError, match=r"sessions"):
+            rules(wrong)
+
+
 def test_a_pattern_that_cannot_be_searched_is_refused(tmp_path: Path):
     text = """{adapter: generic, kind: order_lines, columns: {order_id: a,
         ordered_at: b, product_id: c, is_cancelled: {column: a, matches: '['}}}"""

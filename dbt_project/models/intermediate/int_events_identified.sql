@@ -185,6 +185,11 @@ identified as (
 
         -- booleans
         traffic_sources_named.is_bot,
+        coalesce(
+            traffic_sources_named.tagged_source,
+            traffic_sources_named.tagged_medium,
+            traffic_sources_named.traffic_campaign
+        ) is not null as is_campaign,
         coalesce(event_names.is_email_event, false) as is_email_event,
         traffic_sources_named.is_identified,
 

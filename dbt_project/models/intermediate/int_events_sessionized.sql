@@ -1,3 +1,14 @@
+-- Incremental by person: those of whom an event came, went or moved to somebody else
+-- are made anew, with all of their sessions. Who that is is found by comparing what is
+-- here with the events of now, so that a run that was killed, or was as of an earlier
+-- moment, leaves nothing behind.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='user_id',
+    pre_hook="{{ forget_persons_gone(ref('int_events_identified')) }}"
+) }}
+
 with
 
 events as (
@@ -14,9 +25,35 @@ sources as (
 
     select * from {{ ref('stg_sources') }}
 
-    where has_tracker_sessions
-
 ),
+
+{% if is_incremental() %}
+    events_compared as (
+
+        select
+            events.user_id,
+            built.user_id as built_user_id
+
+        from events
+
+        full outer join {{ this }} as built
+            on events.event_key = built.event_key
+
+        where events.user_id is distinct from built.user_id
+
+    ),
+
+    persons_touched as (
+
+        select user_id from events_compared
+
+        union
+
+        select built_user_id from events_compared
+
+    ),
+
+{% endif %}
 
 -- The sessions of a tracker run beside each other, and beside what goes by the timeout.
 lanes_told as (
@@ -26,26 +63,40 @@ lanes_told as (
         events.event_id,
         events.user_id,
         events.occurred_at,
-        case when sources.source is not null then events.tracker_session_id end
-            as tracker_session_id
+        case when sources.has_tracker_sessions then events.tracker_session_id end
+            as tracker_session_id,
+        case
+            when sources.has_campaign_sessions and events.is_campaign
+                then
+                    coalesce(events.traffic_source, '')
+                    || ' / '
+                    || coalesce(events.traffic_medium, '')
+                    || ' / '
+                    || coalesce(events.traffic_campaign, '')
+        end as campaign,
+        coalesce(
+            sources.longest_session_seconds, 3600 * {{ var("longest_session_hours") }}
+        ) as longest_session_seconds
 
     from events
 
     left join sources
         on events.source = sources.source
 
+    {% if is_incremental() %}
+        semi join persons_touched
+            on events.user_id = persons_touched.user_id
+    {% endif %}
+
 ),
 
 gaps_measured as (
 
     select
-        event_key,
-        event_id,
-        user_id,
-        occurred_at,
-        tracker_session_id,
+        *,
         lag(occurred_at) over lane_history as previous_occurred_at,
-        min(occurred_at) over lane_history as lane_started_at
+        {{ latest_known_before("campaign", "lane_history") }} as previous_campaign,
+        row_number() over lane_history as lane_event_number
 
     from lanes_told
 
@@ -61,47 +112,75 @@ gaps_measured as (
 
 ),
 
-session_starts_flagged as (
+pauses_flagged as (
 
     select
-        event_key,
-        event_id,
-        user_id,
-        occurred_at,
-        tracker_session_id,
-        case
-            when
-                previous_occurred_at is null
-                or case
-                    when tracker_session_id is null
-                        then
-                            occurred_at
-                            > previous_occurred_at
-                            + interval '{{ var("session_timeout_minutes") }}' minute
-                    else
-                        {{ tracker_sessions_since("lane_started_at", "occurred_at") }}
-                        > {{ tracker_sessions_since(
-                            "lane_started_at", "previous_occurred_at"
-                        ) }}
-                end
-                then occurred_at
-        end as session_started_at
+        *,
+        previous_occurred_at is null
+        or (
+            tracker_session_id is null
+            and occurred_at
+            > previous_occurred_at
+            + interval '{{ var("session_timeout_minutes") }}' minute
+        ) as is_after_pause,
+        coalesce(campaign <> coalesce(previous_campaign, ''), false) as is_new_campaign
 
     from gaps_measured
 
 ),
 
-session_starts_counted as (
+visits_dated as (
+
+    select
+        *,
+        max(
+            case when is_after_pause or is_new_campaign then occurred_at end
+        ) over lane_history as visit_started_at
+
+    from pauses_flagged
+
+    window lane_history as (
+        partition by
+            user_id,
+            tracker_session_id
+        order by
+            occurred_at,
+            event_id,
+            event_key
+        rows unbounded preceding
+    )
+
+),
+
+-- A visit that never pauses is cut each time that it has lasted for a longest session.
+starts_flagged as (
+
+    select
+        *,
+        is_after_pause
+        or is_new_campaign
+        or {{ longest_sessions_between(
+            "visit_started_at", "occurred_at", "longest_session_seconds"
+        ) }}
+        > {{ longest_sessions_between(
+            "visit_started_at", "previous_occurred_at", "longest_session_seconds"
+        ) }} as is_session_start
+
+    from visits_dated
+
+),
+
+starts_counted as (
 
     select
         *,
         case
-            when session_started_at is not null
-                then count(session_started_at) over person_history
+            when is_session_start
+                then count(case when is_session_start then 1 end) over person_history
         end as start_number,
         count(*) over person_history as event_number
 
-    from session_starts_flagged
+    from starts_flagged
 
     window person_history as (
         partition by user_id
@@ -117,15 +196,23 @@ session_starts_counted as (
 sessions_numbered as (
 
     select
-        event_key,
-        user_id,
-        occurred_at,
-        event_number,
-        tracker_session_id,
-        max(session_started_at) over lane_history as started_at,
-        max(start_number) over lane_history as session_number
+        *,
+        max(case when is_session_start then occurred_at end) over (
+            lane_history rows unbounded preceding
+        ) as started_at,
+        max(start_number) over (lane_history rows unbounded preceding)
+            as session_number,
+        max(case when is_session_start then lane_event_number end) over (
+            lane_history rows unbounded preceding
+        ) as first_lane_event_number,
+        {{ latest_known(
+            "case when is_session_start then case when is_after_pause then ''"
+            ~ " when is_new_campaign then '-' || substr(md5(event_id), 1, 8)"
+            ~ " else '' end end",
+            "lane_history"
+        ) }} as campaign_mark
 
-    from session_starts_counted
+    from starts_counted
 
     window lane_history as (
         partition by
@@ -135,25 +222,40 @@ sessions_numbered as (
             occurred_at,
             event_id,
             event_key
-        rows unbounded preceding
     )
 
 ),
 
 -- Named for its start, so that an event that comes late renames no later session. By
 -- the timeout no two sessions of a person start in the same second: it is a minute or
--- more; those of a tracker bear its mark.
+-- more; those of a tracker bear its mark, and those that begin with a campaign that of
+-- the event that brought it.
 sessions_named as (
 
     select
+        -- ids
         event_key,
         user_id,
         user_id
         || '-'
         || {{ seconds_since_1970('started_at') }}
-        || coalesce('-' || substr(md5(tracker_session_id), 1, 8), '') as session_id,
+        || coalesce('-' || substr(md5(tracker_session_id), 1, 8), '')
+        || campaign_mark as session_id,
+        tracker_session_id,
+
+        -- numerics
         session_number,
         event_number,
+        lane_event_number - first_lane_event_number + 1 as session_event_number,
+        case
+            when not is_session_start
+                then {{ seconds_between('previous_occurred_at', 'occurred_at') }}
+        end as idle_seconds,
+
+        -- booleans
+        started_at > visit_started_at as is_continuation,
+
+        -- timestamps
         occurred_at
 
     from sessions_numbered

@@ -8,11 +8,9 @@ events as (
 
 ),
 
-session_starts as (
+sessions as (
 
-    select * from {{ ref('int_events_sessionized') }}
-
-    where event_number = 1
+    select * from {{ ref('int_sessions_summarized') }}
 
 ),
 
@@ -48,14 +46,14 @@ sessions_counted as (
 
     select
         user_id,
-        cast(occurred_at as date) as activity_date,
+        cast(started_at as date) as activity_date,
         count(*) as n_sessions
 
-    from session_starts
+    from sessions
 
     group by
         user_id,
-        cast(occurred_at as date)
+        cast(started_at as date)
 
 ),
 

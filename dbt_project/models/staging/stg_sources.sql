@@ -11,7 +11,11 @@ renamed as (
     select
         source,
         coalesce(trust, 0) as trust,
-        sessions = 'tracker' as has_tracker_sessions
+        sessions = 'tracker' as has_tracker_sessions,
+        coalesce(has_campaign_sessions, false) as has_campaign_sessions,
+        coalesce(
+            longest_session_seconds, 3600 * {{ var("longest_session_hours") }}
+        ) as longest_session_seconds
 
     from source
 

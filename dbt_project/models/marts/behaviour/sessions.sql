@@ -1,14 +1,8 @@
 with
 
-session_events as (
+sessions as (
 
-    select * from {{ ref('int_events_sessionized') }}
-
-),
-
-events as (
-
-    select * from {{ ref('int_events_identified') }}
+    select * from {{ ref('int_sessions_summarized') }}
 
 ),
 
@@ -21,72 +15,6 @@ orders as (
 purchases as (
 
     select * from {{ ref('int_purchases_linked') }}
-
-),
-
-events_summarized as (
-
-    select
-        session_events.session_id,
-        session_events.user_id,
-        session_events.session_number,
-        min(session_events.occurred_at) as started_at,
-        max(session_events.occurred_at) as ended_at,
-        count(*) as n_events,
-        count(*) filter (where events.event_type = 'page_view') as n_page_views,
-        count(*) filter (where events.event_type = 'product_view') as n_product_views,
-        count(*) filter (where events.event_type = 'add_to_cart') as n_add_to_carts,
-        max(
-            case
-                when events.event_type = 'add_to_cart' then session_events.occurred_at
-            end
-        ) as last_added_to_cart_at,
-        min(
-            case when events.channel is not null then session_events.event_number end
-        ) as traffic_event_number,
-        min_by(
-            events.page_path,
-            case when events.page_path is not null then session_events.event_number end
-        ) as landing_page,
-        max_by(
-            events.page_path,
-            case when events.page_path is not null then session_events.event_number end
-        ) as exit_page,
-        min_by(
-            events.device_type,
-            case
-                when events.device_type is not null then session_events.event_number
-            end
-        ) as device_type
-
-    from session_events
-
-    inner join events
-        on session_events.event_key = events.event_key
-
-    group by
-        session_events.session_id,
-        session_events.user_id,
-        session_events.session_number
-
-),
-
-traffic_sources as (
-
-    select
-        session_events.user_id,
-        session_events.event_number,
-        events.channel,
-        events.traffic_source,
-        events.traffic_medium,
-        events.traffic_campaign
-
-    from session_events
-
-    inner join events
-        on session_events.event_key = events.event_key
-
-    where events.channel is not null
 
 ),
 
@@ -128,47 +56,34 @@ moments_of_buying as (
 
 carts_bought as (
 
-    select distinct events_summarized.session_id
+    select distinct sessions.session_id
 
-    from events_summarized
+    from sessions
 
     inner join moments_of_buying
         on
-            events_summarized.user_id = moments_of_buying.user_id
-            and events_summarized.last_added_to_cart_at <= moments_of_buying.bought_at
-            and events_summarized.ended_at + interval '24' hour
-            >= moments_of_buying.bought_at
+            sessions.user_id = moments_of_buying.user_id
+            and sessions.last_added_to_cart_at <= moments_of_buying.bought_at
+            and sessions.ended_at + interval '24' hour >= moments_of_buying.bought_at
 
 ),
 
 united as (
 
     select
-        events_summarized.*,
-        traffic_sources.channel,
-        traffic_sources.traffic_source,
-        traffic_sources.traffic_medium,
-        traffic_sources.traffic_campaign,
+        sessions.*,
         coalesce(orders_summarized.n_orders_placed, 0) as n_orders_placed,
         coalesce(orders_summarized.n_orders, 0) as n_orders,
         coalesce(orders_summarized.revenue, 0) as revenue,
-        carts_bought.session_id is not null as is_cart_bought,
-        {{ seconds_between(
-            'events_summarized.started_at', 'events_summarized.ended_at'
-        ) }} as duration_seconds
+        carts_bought.session_id is not null as is_cart_bought
 
-    from events_summarized
-
-    left join traffic_sources
-        on
-            events_summarized.user_id = traffic_sources.user_id
-            and events_summarized.traffic_event_number = traffic_sources.event_number
+    from sessions
 
     left join orders_summarized
-        on events_summarized.session_id = orders_summarized.session_id
+        on sessions.session_id = orders_summarized.session_id
 
     left join carts_bought
-        on events_summarized.session_id = carts_bought.session_id
+        on sessions.session_id = carts_bought.session_id
 
 ),
 
@@ -191,16 +106,28 @@ listed as (
         landing_page,
         exit_page,
         device_type,
+        case
+            when n_orders_placed + n_purchases > 0 then 'purchase'
+            when n_begin_checkouts > 0 then 'begin_checkout'
+            when n_add_to_carts > 0 then 'add_to_cart'
+            when n_product_views > 0 then 'product_view'
+            else 'visit'
+        end as furthest_step,
 
         -- numerics
         session_number,
         duration_seconds,
+        engaged_seconds,
         n_events,
         n_page_views,
         n_product_views,
+        n_searches,
         n_add_to_carts,
+        n_begin_checkouts,
         n_orders,
         {{ money('revenue') }} as revenue,
+        n_events_to_purchase,
+        seconds_to_purchase,
 
         -- booleans
         n_events = 1 as is_bounce,
@@ -208,6 +135,8 @@ listed as (
         or n_page_views + n_product_views >= 2
         or n_orders_placed > 0 as is_engaged,
         n_add_to_carts > 0 and not is_cart_bought as has_abandoned_cart,
+        is_cut,
+        is_continuation,
 
         -- timestamps
         started_at,
