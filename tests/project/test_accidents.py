@@ -14,16 +14,19 @@ from running import (
     SMALL,
     fingerprints,
     query,
+    query_built,
     run_tessera,
     without_docs,
     write_sample,
 )
 
-from warehouse import snapshots, stages
-from warehouse.connection import open_snapshot
+from warehouse import ledger, snapshots, stages
+from warehouse.connection import open_snapshot, open_work
 from warehouse.home import Home, writer_lock
 
 pytestmark = pytest.mark.usefixtures("without_data_tests")
+
+SESSIONS_BUILT = "select count(*) from intermediate.int_events_sessionized"
 
 
 def sha256(path: Path) -> str:
@@ -74,24 +77,36 @@ def test_an_analyst_reads_on_while_a_run_publishes(small_sample: Home):
     assert seen[0] == before[0]
 
 
-def test_permuting_the_files_changes_nothing(small_sample: Home, tmp_path: Path):
-    home = Home.at(tmp_path)
-    for index, dump in enumerate(sorted(small_sample.inbox.rglob("*"), reverse=True)):
-        target = home.inbox / dump.relative_to(small_sample.inbox)
-        if dump.is_dir():
-            target.mkdir(parents=True, exist_ok=True)
-        elif dump.name == "source.yml":
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(dump, target)
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(dump, target.with_name(f"{index:03d}-{dump.name}"))
+def test_files_that_come_late_and_out_of_order_change_nothing(
+    small_sample: Home, tmp_path: Path
+):
+    """What an increment makes of late events is what a build from nothing does.
 
+    The last files come first, so that most of what the others bring is late, for
+    months; of a few events the copy that counts comes after the other one.
+    """
+    home = Home.at(tmp_path)
+    dumps = sorted(small_sample.inbox.rglob("*.*"), reverse=True)
     shutil.copytree(small_sample.secrets, home.secrets)
     without_docs(home)
 
+    for is_late in (False, True):
+        for index, dump in enumerate(dumps):
+            target = home.inbox / dump.relative_to(small_sample.inbox)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if dump.name == "source.yml":
+                shutil.copy(dump, target)
+            elif (index % 2 == 1) is is_late:
+                shutil.copy(dump, target.with_name(f"{index:03d}-{dump.name}"))
+        if not is_late:
+            stages.load(home)
+            stages.build(home)
+    with open_work(home) as connection:
+        assert not ledger.begin_build(connection, home, full_refresh=False)
+        early = connection.execute(SESSIONS_BUILT).fetchall()[0][0]
     stages.run(home)
 
+    assert 0 < early < query_built(home, SESSIONS_BUILT)[0][0]
     assert fingerprints(home) == fingerprints(small_sample)
 
 

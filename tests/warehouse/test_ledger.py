@@ -154,3 +154,17 @@ def test_a_build_starts_from_nothing_until_one_by_its_rules_is_through(
     ledger.end_build(connection, home)
     assert begins_anew(other)
     assert begins_anew(home)
+
+
+def test_a_clock_that_is_set_back_confuses_no_run(connection):
+    """The newest run is the one that was opened last, whatever its time says."""
+    opened = []
+    for day in (9, 2, 5):
+        run = ledger.open_run(connection, datetime(2026, 1, day))
+        ledger.update_run(connection, run.run_id, status="published")
+        opened.append(run.run_id)
+        latest = ledger.last_run(connection)
+        assert latest is not None
+        assert latest.run_id == run.run_id
+
+    assert opened == sorted(set(opened))
