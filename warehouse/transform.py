@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.connection import memory_limit, open_work
+from warehouse.dbt_parse import DBT_PROJECT, parsed_project
 from warehouse.errors import TesseraError
 from warehouse.home import Home
-from warehouse.ledger import PROJECT
-
-DBT_PROJECT = PROJECT / "dbt_project"
 
 BEFORE_IDENTITY = "before_identity"
 BEFORE_SEGMENTATION = "before_segmentation"
@@ -24,8 +22,6 @@ AFTER_SEGMENTATION = "after_segmentation"
 NOT_BUILT = ("unit_test",)
 
 Progress = Callable[[str], None]
-
-_parsed: list[Any] = []  # the one manifest of this process
 
 
 @dataclass(frozen=True)
@@ -151,8 +147,8 @@ def call_dbt(
             progress(str(event.info.msg).strip())
 
     # dbt opens the file for every node; while we have it open, that costs nothing.
-    with _environment(home), open_work(home):
-        parsed = _parse(home)
+    parsed = parse(home)
+    with _environment(_profile(home)), open_work(home):
         runner = dbtRunner(manifest=parsed, callbacks=[listen])
         outcome = runner.invoke(
             [*arguments, "--vars", json.dumps(variables), *_places(home)]
@@ -162,17 +158,16 @@ def call_dbt(
     return getattr(outcome.result, "results", [])
 
 
-def _parse(home: Home):
-    """Parse the project, once a process; what dbt parsed before is taken up again."""
-    from dbt.cli.main import dbtRunner
+def parse(home: Home) -> Any:
+    """Parse the project, or take up what was parsed, and return dbt's manifest.
 
-    if _parsed:
-        return _parsed[0]
-    outcome = dbtRunner().invoke(["parse", "--no-write-json", *_places(home)])
-    if not outcome.success:
-        raise TesseraError(f"dbt: {outcome.exception}") from outcome.exception
-    _parsed.append(outcome.result)
-    return outcome.result
+    Raises
+    ------
+    TesseraError
+        If the project cannot be parsed.
+    """
+    with _environment(_stand_ins(home)):
+        return parsed_project(home.dbt / "target", _places(home))
 
 
 def _places(home: Home) -> list[str]:
@@ -187,17 +182,30 @@ def _places(home: Home) -> list[str]:
     ]
 
 
-@contextmanager
-def _environment(home: Home) -> Generator[None]:
-    """Tell dbt's profile, through the environment, which warehouse it is."""
-    settings = home.settings
-    wanted = {
+def _profile(home: Home) -> dict[str, str]:
+    """Say what dbt's profile asks of the environment: which warehouse it is."""
+    return {
         "TESSERA_WORK_DATABASE": str(home.work_database),
         "TESSERA_SPILL": str(home.spill),
         "TESSERA_MEMORY_LIMIT": memory_limit(home),
-        "TESSERA_THREADS": str(settings.threads or ""),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "TESSERA_THREADS": str(home.settings.threads or ""),
     }
+
+
+def _stand_ins(home: Home) -> dict[str, str]:
+    """Say the same of no home in particular: what is parsed is good for all of them."""
+    return {
+        "TESSERA_WORK_DATABASE": home.work_database.name,
+        "TESSERA_SPILL": home.spill.name,
+        "TESSERA_MEMORY_LIMIT": "",
+        "TESSERA_THREADS": "",
+    }
+
+
+@contextmanager
+def _environment(wanted: dict[str, str]) -> Generator[None]:
+    """Have variables in the environment, and dbt send no statistics, for a block."""
+    wanted = wanted | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
