@@ -37,7 +37,17 @@ SAID_AS = {
         "evening": "in the evening",
     },
     "weekday_types": {"weekday": "weekdays", "weekend": "weekends"},
-    "channels": {"direct": "direct visits", "email": "e-mail"},
+    "channels": {
+        "direct": "direct visits",
+        "referral": "links on other sites",
+        "email": "e-mail",
+        "affiliates": "affiliate links",
+        "audio": "audio ads",
+        "sms": "text messages",
+        "ai_assistant": "AI assistants",
+        "mobile_push": "push messages",
+        "unassigned": "ways of no known kind",
+    },
     "device_types": {"tv": "television"},
 }
 

@@ -78,9 +78,9 @@ NAIVE = """
         page_path,
         coalesce(lower(utm_source), sites.traffic_source, referrer_host)
             as traffic_source,
-        coalesce(lower(utm_medium), sites.traffic_medium) as traffic_medium,
+        coalesce(lower(utm_medium), sites.category) as traffic_medium,
         lower(utm_campaign) as traffic_campaign,
-        channels.channel,
+        words.channel,
         device_type,
         country,
         product_name,
@@ -91,6 +91,7 @@ NAIVE = """
         items,
         is_bot,
         is_email_event,
+        coalesce(utm_source, utm_medium, click_id) is not null as is_campaign,
         coalesce(last_users.user_id, events.user_id) is not null
             as is_identified,
         occurred_at,
@@ -102,9 +103,8 @@ NAIVE = """
     left join work.seeds.referrer_sites as sites
         on coalesce(lower(utm_source), split_part(referrer_host, '.', -2))
             = sites.site
-    left join work.seeds.traffic_channels as channels
-        on coalesce(lower(utm_medium), sites.traffic_medium)
-            = channels.word
+    left join work.seeds.channel_words as words
+        on coalesce(lower(utm_medium), sites.category) = words.word
 """
 COPY = """
     create table events_stitched as

@@ -1,7 +1,9 @@
 """The dbt project keeps its conventions, and each model its edges."""
 
+import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,14 @@ from warehouse.raw_tables import create_tables
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+CHANNEL_CASES = [
+    tuple(cell.strip() or None for cell in line.strip("|").split("|"))
+    for line in (ROOT / "docs" / "channels.md")
+    .read_text()
+    .partition("## Cases")[2]
+    .splitlines()
+    if line.startswith("|")
+][2:]
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +84,69 @@ def test_the_conventions_of_the_dbt_project_hold(built: Path, tmp_path: Path):
     )
 
     assert outcome.returncode == 0, outcome.stdout[-4000:] + outcome.stderr[-2000:]
+
+
+@pytest.fixture(scope="module")
+def channels(built: Path) -> dict[int, str]:
+    """The channel of each case of the docs, as it stands and then in upper case."""
+    home = Home.at(built.parents[2])
+    models = built / "compiled" / "tessera" / "models" / "intermediate"
+    classified = (models / "int_traffic_sources_classified.sql").read_text()
+    told = ["utm_source", "utm_medium", "utm_campaign", "click_id", "referrer_host"]
+    cases = [case[:5] for case in CHANNEL_CASES]
+    cases += [tuple(word and word.upper() for word in case) for case in cases]
+    with open_work(home) as connection:
+        connection.execute("begin")
+        connection.executemany(
+            "insert into raw.events (row_key, file_id, line_number, load_id, source, "
+            "namespace, occurred_at, utm_source, utm_medium, utm_campaign, page_url, "
+            "referrer) values (?, 1, 1, 1, 'web', '', '2026-01-01', ?, ?, ?, "
+            "'https://shop.example/?q=1&' || ?, ?)",
+            [
+                (number, *tags, f"{click_id or 'page'}=1", host and f"https://{host}/x")
+                for number, (*tags, click_id, host) in enumerate(cases)
+            ],
+        )
+        same = " and ".join(
+            f"events.{name} is not distinct from classified.{name}" for name in told
+        )
+        found = connection.execute(
+            f"select event_key, coalesce(channel, 'direct') from staging.stg_events "
+            f"as events left join ({classified}) as classified on {same}"
+        ).fetchall()
+        connection.execute("rollback")
+    return dict(found)
+
+
+@pytest.mark.parametrize("number", range(len(CHANNEL_CASES)))
+def test_every_case_of_the_docs_has_its_channel(number: int, channels: dict[int, str]):
+    *_, channel = CHANNEL_CASES[number]
+
+    assert channels[number] == channel, CHANNEL_CASES[number]
+    assert channels[number + len(CHANNEL_CASES)] == channel, "in upper case"
+
+
+def test_the_docs_have_a_case_of_every_channel_that_dbt_accepts():
+    text = (ROOT / "dbt_project/models/marts/behaviour/sessions.yml").read_text()
+    (sessions,) = yaml.safe_load(text)["models"]
+    (channel,) = (one for one in sessions["columns"] if one["name"] == "channel")
+    (accepted,) = channel["data_tests"]
+
+    assert {case[-1] for case in CHANNEL_CASES} == set(
+        accepted["accepted_values"]["arguments"]["values"]
+    )
+
+
+def test_the_click_ids_that_staging_reads_are_those_of_the_seed():
+    macro = (ROOT / "dbt_project/macros/click_id.sql").read_text()
+    lists = [
+        re.findall(r'"(\w+)"', names) for names in re.findall(r"\[(.*?)\]", macro, re.S)
+    ]
+    with (ROOT / "dbt_project/seeds/click_ids.csv").open() as seed:
+        rows = list(csv.DictReader(seed))
+
+    of_campaigns, of_any_link = (
+        [row["parameter"] for row in rows if row["is_campaign_only"] == answer]
+        for answer in ("true", "false")
+    )
+    assert lists == [of_campaigns, of_any_link]

@@ -61,6 +61,7 @@ user_agents_read as (
         kept.utm_source,
         kept.utm_medium,
         kept.utm_campaign,
+        kept.click_id,
         coalesce({{ sent_device('kept.device_type') }}, user_agents.device_type)
             as device_type,
         kept.country,

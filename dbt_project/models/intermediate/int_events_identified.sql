@@ -32,15 +32,9 @@ event_names as (
 
 ),
 
-referrer_sites as (
+traffic_sources as (
 
-    select * from {{ ref('referrer_sites') }}
-
-),
-
-traffic_channels as (
-
-    select * from {{ ref('traffic_channels') }}
+    select * from {{ ref('int_traffic_sources_classified') }}
 
 ),
 
@@ -91,123 +85,63 @@ persons_resolved as (
 
 ),
 
--- What the link was tagged with says more than where it stood.
-referrers_read as (
-
-    select
-        *,
-        case
-            when utm_source is null and utm_medium is null
-                then {{ host_domain('referrer_host') }}
-        end as referrer_domain,
-        lower({{ without_addresses('utm_source') }}) as tagged_source,
-        lower({{ without_addresses('utm_medium') }}) as tagged_medium,
-        lower({{ without_addresses('utm_campaign') }}) as traffic_campaign
-
-    from persons_resolved
-
-),
-
-traffic_sources_named as (
-
-    select
-        referrers_read.*,
-        referrer_sites.traffic_medium as site_medium,
-        coalesce(
-            referrers_read.tagged_source,
-            case
-                when referrers_read.referrer_domain is not null
-                    then coalesce(
-                        referrer_sites.traffic_source, referrers_read.referrer_domain
-                    )
-            end
-        ) as traffic_source,
-        coalesce(
-            referrers_read.tagged_medium,
-            case
-                when referrers_read.referrer_domain is not null
-                    then coalesce(referrer_sites.traffic_medium, 'referral')
-            end
-        ) as traffic_medium
-
-    from referrers_read
-
-    left join referrer_sites
-        on
-            coalesce(
-                referrers_read.tagged_source,
-                {{ site_name('referrers_read.referrer_domain') }}
-            ) = referrer_sites.site
-
-),
-
 identified as (
 
     select
         -- ids
-        traffic_sources_named.event_key,
-        traffic_sources_named.event_id,
-        traffic_sources_named.person_id as user_id,
-        traffic_sources_named.anonymous_id,
-        traffic_sources_named.tracker_session_id,
-        traffic_sources_named.order_id,
-        traffic_sources_named.product_id,
+        persons_resolved.event_key,
+        persons_resolved.event_id,
+        persons_resolved.person_id as user_id,
+        persons_resolved.anonymous_id,
+        persons_resolved.tracker_session_id,
+        persons_resolved.order_id,
+        persons_resolved.product_id,
 
         -- strings
-        traffic_sources_named.source,
-        traffic_sources_named.event_name,
+        persons_resolved.source,
+        persons_resolved.event_name,
         coalesce(event_names.event_type, 'other') as event_type,
-        traffic_sources_named.page_path,
-        traffic_sources_named.traffic_source,
-        traffic_sources_named.traffic_medium,
-        traffic_sources_named.traffic_campaign,
-        case
-            when
-                traffic_sources_named.traffic_source is null
-                and traffic_sources_named.traffic_medium is null
-                then null
-            when
-                traffic_channels.channel = 'paid_search'
-                and traffic_sources_named.site_medium = 'social'
-                then 'paid_social'
-            else coalesce(traffic_channels.channel, 'other')
-        end as channel,
-        traffic_sources_named.device_type,
-        traffic_sources_named.country,
-        traffic_sources_named.product_name,
-        traffic_sources_named.category,
+        persons_resolved.page_path,
+        traffic_sources.traffic_source,
+        traffic_sources.traffic_medium,
+        traffic_sources.traffic_campaign,
+        traffic_sources.channel,
+        persons_resolved.device_type,
+        persons_resolved.country,
+        persons_resolved.product_name,
+        persons_resolved.category,
 
         -- numerics
-        traffic_sources_named.price,
-        traffic_sources_named.quantity,
-        traffic_sources_named.revenue,
-        traffic_sources_named.items,
+        persons_resolved.price,
+        persons_resolved.quantity,
+        persons_resolved.revenue,
+        persons_resolved.items,
 
         -- booleans
-        traffic_sources_named.is_bot,
-        coalesce(
-            traffic_sources_named.tagged_source,
-            traffic_sources_named.tagged_medium,
-            traffic_sources_named.traffic_campaign
-        ) is not null as is_campaign,
+        persons_resolved.is_bot,
         coalesce(event_names.is_email_event, false) as is_email_event,
-        traffic_sources_named.is_identified,
+        persons_resolved.is_identified,
+        coalesce(traffic_sources.is_campaign, false) as is_campaign,
 
         -- timestamps
-        traffic_sources_named.occurred_at,
-        traffic_sources_named.received_at
+        persons_resolved.occurred_at,
+        persons_resolved.received_at
 
-    from traffic_sources_named
+    from persons_resolved
 
     left join event_names
-        on traffic_sources_named.event_name = event_names.event_name
+        on persons_resolved.event_name = event_names.event_name
 
-    left join traffic_channels
+    left join traffic_sources
         on
-            coalesce(
-                traffic_sources_named.traffic_medium,
-                traffic_sources_named.traffic_source
-            ) = traffic_channels.word
+            persons_resolved.utm_source is not distinct from traffic_sources.utm_source
+            and persons_resolved.utm_medium
+            is not distinct from traffic_sources.utm_medium
+            and persons_resolved.utm_campaign
+            is not distinct from traffic_sources.utm_campaign
+            and persons_resolved.click_id is not distinct from traffic_sources.click_id
+            and persons_resolved.referrer_host
+            is not distinct from traffic_sources.referrer_host
 
 )
 

@@ -37,7 +37,14 @@ paths_cut as (
         *,
         {{ page_path('page_address', 'page_authority') }} as full_page_path,
         {{ authority_host('referrer_authority') }} as referring_host,
-        coalesce(page_authority = referrer_authority, false) as is_internal_referrer
+        case
+            when page_authority = referrer_authority then true
+            else coalesce(
+                {{ host_domain(authority_host('page_authority')) }}
+                = {{ host_domain(authority_host('referrer_authority')) }},
+                false
+            )
+        end as is_internal_referrer
 
     from hosts_found
 
@@ -86,6 +93,7 @@ normalized as (
             {{ cleaned_text('utm_campaign') }},
             {{ url_parameter('page_url', 'utm_campaign') }}
         ) as utm_campaign,
+        {{ click_id('page_url') }} as click_id,
         {{ cleaned_text('user_agent') }} as user_agent,
         {{ cleaned_text('device_type') }} as device_type,
         {{ cleaned_country('country') }} as country,
