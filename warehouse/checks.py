@@ -40,7 +40,11 @@ def check_build(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     TesseraError
         If it has; the current snapshot then stays.
     """
-    _pass(connection, run_id, [_events_reconciled, _orders_reconciled, _persons_kept])
+    _pass(
+        connection,
+        run_id,
+        [_events_reconciled, _orders_reconciled, _persons_kept, amounts_converted],
+    )
 
 
 def check_publication(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
@@ -242,6 +246,48 @@ def _persons_kept(connection: duckdb.DuckDBPyConnection) -> Check:
         MAX_MERGED_SHARE,
         f"of {n_before:,} persons of the last snapshot {n_merged:,} have become one "
         "with another; where no new source explains that, see marts.identity_changes",
+    )
+
+
+def amounts_converted(connection: duckdb.DuckDBPyConnection) -> Check:
+    """Amounts in other currencies than the reporting one have a rate on their day.
+
+    Codes are named; anything else that stands for a currency might be anything.
+    """
+    ((n_unknown, told),) = connection.execute(
+        """
+        with without_rate as (
+            select
+                case
+                    when regexp_full_match(currency, '[A-Z]{3}') then currency
+                    else 'what is no code of three letters'
+                end as currency,
+                sum(n_amounts) as n_amounts,
+                max(amount_date) as last_date
+            from intermediate.int_exchange_rates_dated
+            where rate is null
+            group by all
+        )
+        select
+            coalesce(sum(n_amounts), 0),
+            string_agg(
+                printf('%s (%d, last on %s)', currency, n_amounts::bigint, last_date),
+                ', ' order by n_amounts desc, currency
+            )
+        from without_rate
+        """
+    ).fetchall()
+    return Check(
+        "amounts_converted",
+        "warn",
+        float(n_unknown),
+        0,
+        f"{n_unknown:,} events and order lines state amounts in currencies without a "
+        f"rate by their day: {told}. What they are worth is unknown, and counts "
+        "nowhere; add rates, also of the reporting currency itself, to the seed "
+        "exchange_rates (docs/orders.md)"
+        if n_unknown
+        else "no amount lacks a rate into the reporting currency",
     )
 
 

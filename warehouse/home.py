@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -34,6 +35,15 @@ MAX_CONFIG_DEPTH = 20
 Model = TypeVar("Model", bound=BaseModel)
 
 
+def _currency_code(code: str | None) -> str | None:
+    """Write a currency's code in capitals; refuse what is none."""
+    if code is None:
+        return None
+    if not re.fullmatch("[A-Za-z]{3}", code):
+        raise ValueError(f"{code!r} is not the code of a currency, as EUR")
+    return code.upper()
+
+
 class Settings(BaseModel):
     """What `settings.yml` may say, with the defaults that hold where it is silent."""
 
@@ -51,6 +61,7 @@ class Settings(BaseModel):
     rules_min_support: float = Field(0.001, gt=0, le=1)
     rules_min_confidence: float = Field(0.2, ge=0, le=1)
     rules_max_items: Literal[2] = 2
+    reporting_currency: Annotated[str | None, AfterValidator(_currency_code)] = None
     keep_snapshots: int = Field(7, ge=1)
     max_quarantined_share: float | None = Field(None, ge=0, le=1)
     phone_region: Annotated[str | None, AfterValidator(check_region)] = None

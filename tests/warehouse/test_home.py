@@ -36,6 +36,12 @@ def test_defaults_hold_where_settings_are_silent(home: Home):
     assert home.settings.rfm_binning == "quantile"
 
 
+def test_a_currency_is_written_in_capitals(home: Home):
+    write_settings(home, "reporting_currency: gbp\n")
+
+    assert home.settings.reporting_currency == "GBP"
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -44,6 +50,8 @@ def test_defaults_hold_where_settings_are_silent(home: Home):
         ("session_timeout_minutes: 20.5", "session_timeout_minutes"),
         ("rfm_binning: quintile", "rfm_binning"),
         ("match_threshold: 0.4", "match_threshold"),
+        ("reporting_currency: euro", "'euro' is not the code of a currency, as EUR"),
+        ("reporting_currency: €", "'€' is not the code of a currency, as EUR"),
         ("review_threshold: 0.96", "review_threshold .0.96. is above match_threshold"),
         ("- a list", "names and values"),
         ("a: &x 1\nb: *x", "aliases"),

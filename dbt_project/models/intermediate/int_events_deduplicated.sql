@@ -24,6 +24,12 @@ user_agents as (
 
 ),
 
+exchange_rates as (
+
+    select * from {{ ref('int_exchange_rates_dated') }}
+
+),
+
 kept as (
 
     select events.* from events
@@ -69,10 +75,16 @@ user_agents_read as (
         kept.category,
 
         -- numerics
-        kept.price,
+        {{ in_reporting_currency(
+            'kept.price', 'kept.currency', 'exchange_rates.rate'
+        ) }} as price,
         kept.quantity,
-        kept.revenue,
-        kept.items,
+        {{ in_reporting_currency(
+            'kept.revenue', 'kept.currency', 'exchange_rates.rate'
+        ) }} as revenue,
+        {{ items_in_reporting_currency(
+            'kept.items', 'kept.currency', 'exchange_rates.rate'
+        ) }} as items,
 
         -- booleans
         coalesce(user_agents.is_bot, false) as is_bot,
@@ -85,6 +97,8 @@ user_agents_read as (
 
     left join user_agents
         on kept.user_agent = user_agents.user_agent
+
+    {{ exchange_rates_joined('kept.currency', 'kept.occurred_at') }}
 
 )
 

@@ -12,6 +12,12 @@ persons as (
 
 ),
 
+exchange_rates as (
+
+    select * from {{ ref('int_exchange_rates_dated') }}
+
+),
+
 lines_repeated as (
 
     select
@@ -107,7 +113,9 @@ kept as (
 
         -- numerics
         order_lines.quantity,
-        order_lines.unit_price,
+        {{ in_reporting_currency(
+            'order_lines.unit_price', 'order_lines.currency', 'exchange_rates.rate'
+        ) }} as unit_price,
 
         -- booleans
         order_lines.is_marked_cancelled,
@@ -140,6 +148,8 @@ kept as (
         on
             order_lines.phone_hash = persons_of_phones.identifier
             and persons_of_phones.identifier_type = 'phone'
+
+    {{ exchange_rates_joined('order_lines.currency', 'order_lines.ordered_at') }}
 
 )
 

@@ -97,6 +97,7 @@ normalized as (
         {{ cleaned_text('user_agent') }} as user_agent,
         {{ cleaned_text('device_type') }} as device_type,
         {{ cleaned_country('country') }} as country,
+        {{ cleaned_currency('currency') }} as currency,
         coalesce(
             {{ cleaned_text('product_name') }},
             {{ only_entry('items', 'product_name') }}

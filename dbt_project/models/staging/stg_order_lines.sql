@@ -28,6 +28,7 @@ normalized as (
         {{ cleaned_text('product_name') }} as product_name,
         {{ cleaned_text('category') }} as category,
         {{ cleaned_country('country') }} as country,
+        {{ cleaned_currency('currency') }} as currency,
 
         -- numerics
         quantity,

@@ -1,0 +1,51 @@
+"""What a check says, of what it finds."""
+
+from datetime import date
+
+import duckdb
+import pytest
+
+from warehouse.checks import amounts_converted
+
+
+@pytest.fixture
+def rated() -> duckdb.DuckDBPyConnection:
+    """A warehouse that knows which amounts have a rate."""
+    connection = duckdb.connect()
+    connection.execute("create schema intermediate")
+    connection.execute(
+        "create table intermediate.int_exchange_rates_dated "
+        "(currency varchar, rate double, n_amounts bigint, amount_date date)"
+    )
+    connection.execute(
+        "insert into intermediate.int_exchange_rates_dated values "
+        "('GBP', 1.5, 9, '2026-01-02')"
+    )
+    return connection
+
+
+def test_amounts_with_a_rate_are_no_matter(rated: duckdb.DuckDBPyConnection):
+    assert amounts_converted(rated).verdict == "passed"
+
+
+def test_amounts_without_a_rate_are_counted_by_currency(
+    rated: duckdb.DuckDBPyConnection,
+):
+    rated.executemany(
+        "insert into intermediate.int_exchange_rates_dated values (?, null, ?, ?)",
+        [
+            ["USD", 1000, date(2026, 1, 1)],
+            ["USD", 234, date(2026, 1, 3)],
+            ["ANN@EXAMPLE.ORG", 2, date(2026, 1, 1)],
+            ["£", 3, date(2026, 1, 2)],
+        ],
+    )
+
+    check = amounts_converted(rated)
+
+    assert (check.verdict, check.severity, check.value) == ("failed", "warn", 1239)
+    assert "1,239 events" in check.explanation
+    assert (
+        "USD (1234, last on 2026-01-03), "
+        "what is no code of three letters (5, last on 2026-01-02)"
+    ) in check.explanation
