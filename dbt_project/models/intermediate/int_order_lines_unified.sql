@@ -25,24 +25,6 @@ order_line_orders as (
 
 ),
 
-purchases_ranked as (
-
-    select
-        order_id,
-        user_id,
-        occurred_at,
-        row_number() over (
-            partition by order_id
-            order by
-                occurred_at,
-                event_id,
-                event_key
-        ) as purchase_rank
-
-    from purchases
-
-),
-
 purchase_orders as (
 
     select
@@ -50,9 +32,9 @@ purchase_orders as (
         user_id,
         occurred_at as ordered_at
 
-    from purchases_ranked
+    from purchases
 
-    where purchase_rank = 1
+    where purchase_number = 1
 
 ),
 

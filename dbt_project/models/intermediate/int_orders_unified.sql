@@ -6,9 +6,17 @@ order_lines as (
 
 ),
 
-purchases as (
+first_purchases as (
 
     select * from {{ ref('int_purchases_linked') }}
+
+    where purchase_number = 1
+
+),
+
+refunds as (
+
+    select * from {{ ref('int_refunds_valued') }}
 
 ),
 
@@ -22,37 +30,13 @@ lines_summarized as (
         sum(case when is_positive then quantity else 0 end) as n_items,
         sum(line_revenue) as revenue,
         sum(line_returned_value) as returned_value,
+        count(unit_price) > 0 or min(origin) = 'order_lines' as is_valued_by_lines,
         bool_or(is_marked_cancelled) or not bool_or(is_positive) as is_cancelled,
         min(ordered_at) as ordered_at
 
     from order_lines
 
     group by order_id
-
-),
-
-purchases_ranked as (
-
-    select
-        *,
-        row_number() over (
-            partition by order_id
-            order by
-                occurred_at,
-                event_id,
-                event_key
-        ) as purchase_rank,
-        max(revenue) over (partition by order_id) as stated_revenue
-
-    from purchases
-
-),
-
-first_purchases as (
-
-    select * from purchases_ranked
-
-    where purchase_rank = 1
 
 ),
 
@@ -66,11 +50,11 @@ united as (
         coalesce(lines_summarized.n_lines, 0) as n_lines,
         coalesce(lines_summarized.n_items, 0) as n_items,
         case
-            when lines_summarized.order_id is not null then lines_summarized.revenue
+            when lines_summarized.is_valued_by_lines then lines_summarized.revenue
             else greatest(coalesce(first_purchases.stated_revenue, 0), 0)
         end as revenue,
         case
-            when lines_summarized.order_id is not null
+            when lines_summarized.is_valued_by_lines
                 then lines_summarized.returned_value
             else greatest(-coalesce(first_purchases.stated_revenue, 0), 0)
         end as returned_value,
@@ -81,6 +65,27 @@ united as (
 
     full outer join first_purchases
         on lines_summarized.order_id = first_purchases.order_id
+
+),
+
+-- Where the lines tell what came back, an event that tells it too would double it.
+refunds_applied as (
+
+    select
+        united.*,
+        case
+            when
+                refunds.order_id is null
+                or united.is_cancelled
+                or united.returned_value > 0
+                then united.returned_value
+            else least(coalesce(refunds.refunded_value, united.revenue), united.revenue)
+        end as refunded_or_returned_value
+
+    from united
+
+    left join refunds
+        on united.order_id = refunds.order_id
 
 ),
 
@@ -103,7 +108,7 @@ cancellations_applied as (
         end as n_items,
         {{ money('case when is_cancelled then 0 else revenue end') }} as revenue,
         {{ money(
-            'returned_value + case when is_cancelled then revenue else 0 end'
+            'refunded_or_returned_value + case when is_cancelled then revenue else 0 end'
         ) }} as returned_value,
 
         -- booleans
@@ -112,7 +117,7 @@ cancellations_applied as (
         -- timestamps
         ordered_at
 
-    from united
+    from refunds_applied
 
 )
 

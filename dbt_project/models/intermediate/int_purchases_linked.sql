@@ -2,50 +2,45 @@ with
 
 purchases as (
 
-    select * from {{ ref('int_events_identified') }}
+    select * from {{ ref('int_order_events_linked') }}
 
-    where
-        event_type = 'purchase'
-        and not is_bot
+    where event_type = 'purchase'
 
 ),
 
-sessions as (
-
-    select * from {{ ref('int_events_sessionized') }}
-
-),
-
-linked as (
+numbered as (
 
     select
         -- ids
-        purchases.event_key,
-        purchases.event_id,
-        coalesce(purchases.order_id, 'event-' || purchases.event_id) as order_id,
-        purchases.user_id,
-        sessions.session_id,
-        purchases.product_id,
+        event_key,
+        order_id,
+        user_id,
+        session_id,
+        product_id,
 
         -- strings
-        purchases.product_name,
-        purchases.category,
-        purchases.country,
+        product_name,
+        category,
+        country,
 
         -- numerics
-        purchases.price,
-        purchases.quantity,
-        purchases.revenue,
-        purchases.items,
+        row_number() over (
+            partition by order_id
+            order by
+                occurred_at,
+                event_id,
+                event_key
+        ) as purchase_number,
+        price,
+        quantity,
+        max(revenue) over (partition by order_id) as stated_revenue,
+        items,
 
         -- timestamps
-        purchases.occurred_at
+        occurred_at
 
     from purchases
 
-    left join sessions
-        on purchases.event_key = sessions.event_key
-
 )
 
-select * from linked
+select * from numbered
