@@ -30,6 +30,20 @@ _QUESTIONS = {
         group by rfm_segment
         order by revenue desc, rfm_segment
     """,
+    "cohorts": """
+        select
+            *,
+            coalesce(
+                retention / max(retention) filter (where month_number > 0) over (), 0
+            ) as shade
+        from marts.cohort_retention
+        where
+            month_number <= 12
+            and cohort_month > (
+                select max(activity_month) - interval 1 year from marts.cohort_retention
+            )
+        order by cohort_month, month_number
+    """,
     "rules": """
         select array_to_string(antecedent, ', ') as antecedent, * exclude (antecedent)
         from marts.association_rules

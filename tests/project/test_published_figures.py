@@ -1,9 +1,10 @@
 """Segments by RFM and rules of products are those that others published."""
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 from running import REFERENCE_DATA, query, query_built
 
@@ -60,6 +61,48 @@ def test_single_scores(customers: Home, user_id: str, score: str):
         query_built(customers, "select user_id, rfm_score from marts.user_rfm")
     )
     assert scores[user_id] == score
+
+
+def test_cohorts_are_those_of_a_pivot_table(customers: Home):
+    orders = pd.read_csv(REFERENCE_DATA / "rfm_orders" / "orders.csv")
+    orders["month"] = pd.to_datetime(orders["order_date"]).dt.to_period("M")
+    orders["cohort"] = orders.groupby("customer_id")["month"].transform("min")
+    months = pd.period_range(orders["month"].min(), "2006-12", freq="M")
+
+    def in_each_month(measure: str, how: str) -> dict[tuple[date, int], float]:
+        table = orders.pivot_table(
+            measure, "cohort", "month", aggfunc=how, fill_value=0
+        ).reindex(columns=months, fill_value=0)
+        return {
+            (cohort.start_time.date(), (month - cohort).n): table.loc[cohort, month]
+            for cohort in table.index
+            for month in months
+            if month >= cohort
+        }
+
+    rows = query_built(
+        customers,
+        "select cohort_month, month_number, n_active, n_orders, revenue::double, "
+        "cumulative_revenue_per_user * n_users, n_users, retention, is_complete "
+        "from marts.cohort_retention order by cohort_month, month_number",
+    )
+    found = {(cohort, number): measures for cohort, number, *measures in rows}
+    n_active = in_each_month("customer_id", "nunique")
+    revenue = in_each_month("revenue", "sum")
+
+    assert len(rows) == len(found)
+    assert {key: told[0] for key, told in found.items()} == n_active
+    assert {key: told[1] for key, told in found.items()} == in_each_month(
+        "order_id", "nunique"
+    )
+    so_far = 0.0
+    for (cohort, number), told in found.items():
+        so_far = revenue[cohort, number] + (so_far if number else 0)
+        assert told[2:4] == pytest.approx([revenue[cohort, number], so_far])
+        assert told[4] == n_active[cohort, 0]
+        assert told[5] == n_active[cohort, number] / n_active[cohort, 0]
+        is_in_december = 12 * cohort.year + cohort.month + number == 12 * 2006 + 12
+        assert told[6] is not is_in_december  # the data ends a day before the month
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,15 @@
 """
 
 import duckdb
+import numpy as np
+import pandas as pd
 import pytest
-from running import query
+from running import ROOT, query
 
 from warehouse import stages
 from warehouse.home import Home
+
+SEEDS = ROOT / "dbt_project" / "seeds"
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +112,31 @@ def test_every_customer_who_bought_has_rfm(shop: Home):
         "(select count(distinct user_id) from marts.orders where not is_cancelled)",
     )
     assert n_scored == n_buyers > 4000
+
+
+def test_scores_count_the_quantiles_that_a_measure_has_passed(shop: Home):
+    """As by numpy's quantiles, and named by the seed's intervals tried one by one."""
+    rows = query(
+        shop,
+        "select recency_days, frequency, monetary_value, "
+        "rfm_score, rfm_segment from marts.user_rfm",
+    )
+    measures = np.array([row[:3] for row in rows], dtype=float)
+    fifths = np.quantile(measures, [0.2, 0.4, 0.6, 0.8], axis=0).round(5)
+    scores = 1 + (measures > fifths[:, np.newaxis]).sum(axis=0)
+    scores[:, 0] = 6 - scores[:, 0]
+    segments = pd.read_csv(SEEDS / "rfm_segments.csv").sort_values("segment_rank")
+    kinds = ["recency", "frequency", "monetary"]
+    least = segments[[f"min_{kind}_score" for kind in kinds]].to_numpy()
+    greatest = segments[[f"max_{kind}_score" for kind in kinds]].to_numpy()
+
+    def segment_of(three: np.ndarray) -> str:
+        fits = ((least <= three) & (three <= greatest)).all(axis=1)
+        return segments["rfm_segment"].iloc[fits.argmax()] if fits.any() else "Others"
+
+    expected = [("".join(map(str, three)), segment_of(three)) for three in scores]
+    assert [row[3:] for row in rows] == expected
+    assert len({score for score, _ in expected}) > 50
 
 
 def test_everybody_is_in_a_named_segment_and_has_a_persona(shop: Home):
