@@ -271,7 +271,7 @@ def amounts_converted(connection: duckdb.DuckDBPyConnection) -> Check:
         select
             coalesce(sum(n_amounts), 0),
             string_agg(
-                printf('%s (%d, last on %s)', currency, n_amounts::bigint, last_date),
+                format('{} ({:,}, last on {})', currency, n_amounts, last_date),
                 ', ' order by n_amounts desc, currency
             )
         from without_rate

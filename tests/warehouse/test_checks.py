@@ -46,6 +46,6 @@ def test_amounts_without_a_rate_are_counted_by_currency(
     assert (check.verdict, check.severity, check.value) == ("failed", "warn", 1239)
     assert "1,239 events" in check.explanation
     assert (
-        "USD (1234, last on 2026-01-03), "
+        "USD (1,234, last on 2026-01-03), "
         "what is no code of three letters (5, last on 2026-01-02)"
     ) in check.explanation
