@@ -7,6 +7,7 @@ other code, each home keeps its own. It holds nothing of a home: dbt parses with
 stand-ins for what the profile asks of the environment.
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -50,6 +51,8 @@ def parsed_project(target: Path, places: list[str]) -> Any:
     if not is_shared:
         _share(target / "partial_parse.msgpack", shared)
     _parsed.append(outcome.result)
+    gc.collect()
+    gc.freeze()  # it stays: whoever looks for garbage need not go through it each time
     return outcome.result
 
 

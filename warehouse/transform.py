@@ -141,6 +141,9 @@ def call_dbt(
     """
     from dbt.cli.main import dbtRunner
 
+    from warehouse import dbt_events
+
+    dbt_events.leave_out_what_nobody_hears()
     home.make_private_folders()
 
     def listen(event) -> None:
