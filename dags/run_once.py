@@ -18,7 +18,7 @@ from typing import Any, TextIO
 import airflow_home
 
 from warehouse.errors import TesseraError
-from warehouse.home import Home
+from warehouse.home import Home, writer_lock
 
 SAMPLE = airflow_home.DAGS.parent / "data" / "sample"
 
@@ -67,7 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
     log = home.root / "airflow" / "logs" / "run.log"
     try:
         home.settings  # noqa: B018 - a wrong settings.yml is an error before anything
-        fill_empty_inbox(home, narrator)
+        with writer_lock(home):  # who is busy is said before Airflow takes its seconds
+            fill_empty_inbox(home, narrator)
         airflow_home.prepare(home.root)
         _send_output_to(log)
         run_dags(narrator)

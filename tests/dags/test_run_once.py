@@ -67,6 +67,7 @@ def test_a_busy_warehouse_is_said_at_once(home: Path, environment: dict[str, str
     assert done.returncode == 3
     assert "is writing" in done.stderr
     assert done.stdout == ""
+    assert not (home / "airflow").exists()
 
 
 def test_a_wrong_setting_is_named_before_airflow_starts(
