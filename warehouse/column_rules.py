@@ -48,7 +48,8 @@ class ColumnRule(BaseModel):
 
     `unless` is a pattern that what is found must not match; or patterns that other
     columns must not match, where one that says nothing is an empty text. `unless_same`
-    is a column that must not say the same.
+    is a column that must not say the same. `extract` is a pattern with one group: what
+    that finds in a column is what the column says.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -58,6 +59,7 @@ class ColumnRule(BaseModel):
     unit: Literal["s", "ms", "us"] | None = None
     is_local: bool = False
     matches: str | None = None
+    extract: str | None = None
     unless: str | dict[str, str] | None = None
     unless_same: str | None = None
     fields: dict[str, Names] | None = None
@@ -73,7 +75,7 @@ class ColumnRule(BaseModel):
     @model_validator(mode="after")
     def _check_the_form(self) -> "ColumnRule":
         extras = [self.values, self.unit, self.matches, self.fields, self.unless_same]
-        extras.append(self.exception)
+        extras += [self.exception, self.extract]
         if sum(one is not None for one in (self.column, self.digest, self.value)) != 1:
             raise ValueError("give either a column or a value")
         if self.column is None and any(extra is not None for extra in extras):
@@ -83,6 +85,8 @@ class ColumnRule(BaseModel):
         readings = [self.values, self.unit, self.matches, self.fields]
         if sum(extra is not None for extra in readings) > 1:
             raise ValueError("give one of values, unit and matches, not several")
+        if self.extract is not None and (self.matches or self.fields):
+            raise ValueError("extract goes with neither matches nor fields")
         if self.per_day and not self.digest:
             raise ValueError("per_day is for a digest")
         if self.is_local and not self.unit:
@@ -119,7 +123,7 @@ class ColumnRule(BaseModel):
     def is_plain(self) -> bool:
         """Tell whether the field is a column just as it is."""
         extras = [self.values, self.unit, self.matches, self.unless, self.fields]
-        extras.append(self.unless_same)
+        extras += [self.unless_same, self.extract]
         return len(self.columns) == 1 and all(extra is None for extra in extras)
 
 
@@ -143,6 +147,14 @@ def check_rule(field: str, type_: str, rule: ColumnRule) -> None:
             duckdb.execute("select regexp_matches('', ?)", [pattern])
         except duckdb.Error as error:
             raise ValueError(f"columns.{field}: {name}: {error}") from None
+    if rule.extract is not None:
+        named = (
+            "select regexp_extract('', ?, ['found'])"  # refused if there is no group
+        )
+        try:
+            duckdb.execute(named, [rule.extract])
+        except duckdb.Error as error:
+            raise ValueError(f"columns.{field}: extract: {error}") from None
     if rule.value is not None and not _is_constant(rule.value, type_):
         raise ValueError(
             f"columns.{field}: value: {rule.value!r} does not fit"

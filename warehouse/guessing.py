@@ -14,6 +14,7 @@ _SYNONYMS = {
     "anonymous_id": "anonymousid deviceid visitorid cookieid clientcookie distinctid "
     "userpseudoid fingerprint did",
     "session_id": "sessionid visitid session sess",
+    "page_view_id": "pageviewid pageviewuuid viewid",
     "event_name": "eventname event eventtype action activity name",
     "occurred_at": "occurredat timestamp eventtime eventtimestamp time ts at date "
     "datetime createdat created clienttime t",

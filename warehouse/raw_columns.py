@@ -19,6 +19,7 @@ NAMESPACED = (
     "user_id",
     "anonymous_id",
     "session_id",
+    "page_view_id",
     "product_id",
     "order_id",
 )

@@ -225,11 +225,13 @@ def record_sources(
             source.trust,
             source.sessions.new_on_campaign,
             source.sessions.longest_seconds,
+            source.pings and source.pings.first_after,
+            source.pings and source.pings.every,
         )
         for source in sources
     )
     found = connection.execute(
-        f"select {names} from ledger.sources order by all"
+        f"select {names} from ledger.sources order by source"
     ).fetchall()
     if found == told:
         return

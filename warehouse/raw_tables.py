@@ -41,6 +41,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "user_id": "VARCHAR",
         "anonymous_id": "VARCHAR",
         "session_id": "VARCHAR",
+        "page_view_id": "VARCHAR",  # of a view of a page, and of what happened in it
         "email_hash": "VARCHAR",
         "phone_hash": "VARCHAR",
         "event_name": "VARCHAR",
@@ -188,6 +189,8 @@ LEDGER = {
         "trust": "INTEGER",
         "has_campaign_sessions": "BOOLEAN",
         "longest_session_seconds": "BIGINT",
+        "ping_first_after": "INTEGER",  # seconds; null, too, where there are no pings
+        "ping_every": "INTEGER",
     },
     "ledger.source_fields": {  # names that a source has used and its map does not
         "source": "VARCHAR NOT NULL",

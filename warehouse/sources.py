@@ -139,6 +139,15 @@ class FillDown(BaseModel):
     columns: list[str]
 
 
+class Pings(BaseModel):
+    """How often a tracker says that a page is still looked at, in seconds."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    first_after: int = Field(ge=0, le=3600)
+    every: int = Field(ge=1, le=3600)
+
+
 class Source(BaseModel):
     """One folder of the inbox, as its source.yml describes it."""
 
@@ -154,6 +163,8 @@ class Source(BaseModel):
     phone_region: Annotated[str | None, AfterValidator(check_region)] = None
     wait_for: Literal["_manifest.json", "_SUCCESS"] | None = None
     sessions: SessionRules = SessionRules()
+    pings: Pings | None = None
+    required: list[str] = []
     trust: int = Field(0, ge=-1000, le=1000)  # the greater is believed first
     columns: dict[str, ColumnRule]
     also: list[Part] = []
@@ -189,6 +200,11 @@ class Source(BaseModel):
             _check_part(part)
         if self.sessions.by == "tracker" and "session_id" not in self.columns:
             raise ValueError("sessions: tracker needs columns.session_id")
+        if self.pings and self.kind != "events":
+            raise ValueError("pings: only events have them")
+        for field in self.required:
+            if field not in self.columns:
+                raise ValueError(f"required: {field} is not in columns")
         for i, part in enumerate(self.also):
             if part.kind == self.kind or any(
                 part.kind == other.kind and not _are_apart(part, other)
@@ -224,7 +240,8 @@ class Source(BaseModel):
     def taken(self) -> list[str]:
         """The columns that are not kept in `attributes`, since they are mapped.
 
-        Of several alternatives that is the first, but all of what is personal.
+        Of several alternatives that is the first, but all of what is personal. What
+        only a part was taken out of stays.
         """
         rules = list(self.columns.items())
         for part in self.also:
@@ -232,9 +249,15 @@ class Source(BaseModel):
         paths = [
             path
             for field, rule in rules
+            if rule.extract is None or field in PERSONAL
             for path in (rule.columns if field in PERSONAL else rule.columns[:1])
         ]
         return list(dict.fromkeys(paths))
+
+    @property
+    def needs(self) -> list[tuple[str, ...]]:
+        """Groups of our fields, of each of which a line needs one."""
+        return REQUIRED[self.kind] + [(field,) for field in self.required]
 
     @property
     def parts(self) -> list["Source"]:
@@ -248,6 +271,7 @@ class Source(BaseModel):
                     "also": [],
                     "is_part": True,
                     "late_after": None,
+                    "required": [],
                     "publish_attributes": (
                         self.publish_attributes if part.kind == "users" else []
                     ),

@@ -18,6 +18,7 @@ EVENTS = [
         "event_id": "0194-1",
         "anonymous_id": "anon-1",
         "session_id": "s-1",
+        "page_view_id": "v-1",
         "event_name": "page_view",
         "page_url": "https://shop.example/?utm_source=news",
         "page_title": "Welcome",

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections import Counter
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ REFERENCE = (
     Path(__file__).parents[3] / "shared" / "data" / "snowplow_web" / "events"
     / "snowplow_web_events.csv"
 )  # fmt: skip
+WEB_PAGE = "contexts_com_snowplowanalytics_snowplow_web_page_1_0_0"
 HEADER = with_map({"adapter": "snowplow"})["header"]
 
 VISIT = {
@@ -46,6 +48,7 @@ EVENTS = [
         "page_view",
         datetime(2026, 1, 5, 9, 0, 1, 250_000),
         datetime(2026, 1, 5, 9, 0, 1, 500_000),
+        page_view_id="view-1",
     ),
     event(  # with no derived time, and no cookie of the site
         2,
@@ -178,6 +181,47 @@ def test_a_line_delivered_twice_is_ordered_once(snowplow):
     assert snowplow.mapped("order_lines") == ORDER_LINES
 
 
+def page_view_id(text: str) -> str | None:
+    """Read the entity `web_page`, which some rows wrap in two lists."""
+    entity = json.loads(text)
+    while isinstance(entity, list):
+        (entity,) = entity
+    return entity["id"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('[{"id":"v-1"}]', "v-1"),
+        (' [[ { "id" : "v-1" } ] ]', "v-1"),
+        ('[{"id":null}]', None),
+        ('{"data":[{"schema":"iglu:a/id/1","data":{"id":"x"}}]}', None),
+        (
+            '{"data":[{"schema":"iglu:a/other/jsonschema/1-0-0","data":{"id":"x"}},'
+            '{"schema":"iglu:a/web_page/jsonschema/1-0-0","data":{"id":"v-1"}}]}',
+            "v-1",
+        ),
+        (
+            '{"data":[{"data":{},"schema":"iglu:a/web_page/jsonschema/1-0-0"},'
+            '{"schema":"iglu:a/other/jsonschema/1-0-0","data":{"id":"x"}}]}',
+            None,
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_the_id_of_a_page_view_is_that_of_its_entity(
+    snowplow, form: str, text: str, found: str | None
+):
+    row = {"user_id": "ann", "event": "page_view", "collector_tstamp": "2026-01-05"}
+    row |= {"contexts" if "schema" in text else WEB_PAGE: text}
+    table = io.StringIO()
+    csv.writer(table).writerows([row.keys(), row.values()])
+    snowplow.put(f"a.{form}", json.dumps(row) if form == "jsonl" else table.getvalue())
+    snowplow.load()
+
+    assert snowplow.column("page_view_id") == [found]
+
+
 @pytest.mark.skipif(not REFERENCE.exists(), reason="the reference data are not here")
 def test_reference_events_survive(snowplow):
     snowplow.put("events.csv", REFERENCE.read_bytes())
@@ -194,6 +238,7 @@ def test_reference_events_survive(snowplow):
             row.get("user_id"),
             row["anonymous_id"],
             row.get("session_id"),
+            row.get("page_view_id"),
             row["occurred_at"],
             row["received_at"],
         )
@@ -205,13 +250,13 @@ def test_reference_events_survive(snowplow):
             row["user_id"] or None,
             row["domain_userid"] or row["network_userid"],
             row["domain_sessionid"] or None,
+            page_view_id(row[WEB_PAGE]),
             datetime.fromisoformat(row["derived_tstamp"]),
             datetime.fromisoformat(row["collector_tstamp"]),
         )
         for row in sent
     )
-    page_view = "contexts_com_snowplowanalytics_snowplow_web_page_1_0_0"
-    kept = [row["attributes"].get(page_view) for row in rows]
+    kept = [row["attributes"].get(WEB_PAGE) for row in rows]
     assert sum(isinstance(one, list) for one in kept) == sum(
-        row[page_view] != "" for row in sent
+        row[WEB_PAGE] != "" for row in sent
     )

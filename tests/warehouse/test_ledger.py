@@ -10,7 +10,7 @@ from warehouse import ledger
 from warehouse.home import Home
 from warehouse.raw_rows import record_sources
 from warehouse.raw_tables import create_tables
-from warehouse.sources import SessionRules, Source
+from warehouse.sources import Pings, SessionRules, Source
 
 NOON = datetime(2026, 1, 31, 12)
 
@@ -124,14 +124,17 @@ def test_the_fingerprint_moves_with_what_a_source_says_of_itself(
     )
     by_tracker = by_timeout.model_copy(update={"sessions": SessionRules(by="tracker")})
     trusted = by_timeout.model_copy(update={"trust": 1})
+    pinging = by_timeout.model_copy(update={"pings": Pings(first_after=5, every=10)})
     found = []
 
-    for sources in ([by_timeout], [by_timeout], [by_tracker], [trusted], []):
+    for sources in (
+        [by_timeout], [by_timeout], [by_tracker], [trusted], [pinging], []
+    ):  # fmt: skip
         record_sources(connection, sources)
         found.append(ledger.fingerprint(connection, home))
 
     assert found[0] == found[1]
-    assert len(set(found)) == 4
+    assert len(set(found)) == 5
 
 
 def test_a_build_starts_from_nothing_until_one_by_its_rules_is_through(

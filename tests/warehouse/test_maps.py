@@ -179,3 +179,38 @@ def test_a_mistake_in_a_map_is_named(tracker, columns: dict, words: str):
 
     with pytest.raises(Exception, match=words):
         tracker.load()
+
+
+def test_what_a_pattern_finds_counts_and_the_column_stays(make_inbox):
+    columns = TRACKER["columns"] | {
+        "session_id": {"column": ["tag", "old"], "extract": "v=([0-9]*)", "unless": "7"}
+    }
+    tracker = make_inbox(TRACKER | {"columns": columns})
+    put(
+        tracker,
+        {"event": "a", "tag": "v=12;v=3"},
+        {"event": "b", "tag": {"v": 1}},
+        {"event": "c", "tag": "v=;", "old": "v=4"},
+        {"event": "d", "tag": "v=7"},
+    )
+
+    tracker.load()
+
+    assert tracker.reasons() == []
+    assert tracker.query(
+        "select session_id, attributes ->> 'tag' from raw.events order by row_key"
+    ) == [("12", "v=12;v=3"), (None, '{"v":1}'), ("4", "v=;"), (None, "v=7")]
+
+
+def test_a_line_without_what_its_source_requires_is_refused(make_inbox):
+    columns = TRACKER["columns"] | {"session_id": "visit"}
+    required = {"columns": columns, "required": ["session_id"]}
+    tracker = make_inbox(TRACKER | required)
+    put(tracker, {"visit": "v"}, {}, {"visit": " "}, {"visit": "null"},
+        {"visit": "w", "type": "identify", "traits": {"name": "Ann"}})  # fmt: skip
+
+    tracker.load()
+
+    assert tracker.column("session_id") == ["v", "w"]
+    assert tracker.reasons() == [(i, "missing:session_id") for i in (2, 3, 4)]
+    assert tracker.query("select count(*) from raw.users") == [(1,)]

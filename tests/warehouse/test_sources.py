@@ -23,6 +23,9 @@ columns:
 """
 
 
+PINGS = "pings: {{first_after: {}, every: {}}}"
+
+
 def read(tmp_path: Path, text: str, name: str = "shop"):
     folder = tmp_path / name
     folder.mkdir()
@@ -86,6 +89,15 @@ def test_a_source_is_trusted_as_it_says(tmp_path: Path):
         ("kind: events", "kind: events\ntrust: 1.5", "trust"),
         ("kind: events", "kind: events\ntrust: true", "trust"),
         ("kind: events", "kind: events\ntrust: 1001", "trust: .*1000"),
+        ("kind: events", "kind: events\npings: 10", "pings"),
+        ("kind: events", "kind: events\npings: {every: 10}", "pings.first_after"),
+        ("kind: events", f"kind: events\n{PINGS.format(5, 0)}", "pings.every"),
+        ("kind: events", f"kind: events\n{PINGS.format(-1, 9)}", "pings.first_after"),
+        ("kind: events", "kind: events\nrequired: session_id", "required"),
+        ("kind: events", "kind: events\nrequired: [ip]", "ip is not in columns"),
+        ("user_id: customer", "user_id: {column: a, extract: '['}", "extract"),
+        ("user_id: customer", "user_id: {column: a, extract: 'b'}", "extract"),
+        ("user_id: customer", "user_id: {value: a, extract: '(b)'}", "nothing else"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, words: str):
@@ -96,6 +108,14 @@ def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, words: str):
 
     assert "shop/source.yml" in str(refusal.value)
     assert refusal.value.exit_code == 2
+
+
+def test_only_events_have_pings(tmp_path: Path):
+    columns = "columns: {user_id: a}"
+    text = f"{{adapter: generic, kind: users, {PINGS.format(5, 9)}, {columns}}}"
+
+    with pytest.raises(ConfigurationError, match="only events"):
+        read(tmp_path, text)
 
 
 def test_a_trackers_sessions_need_its_ids(tmp_path: Path):

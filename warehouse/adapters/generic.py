@@ -12,7 +12,7 @@ from warehouse.drift import missing_columns
 from warehouse.inbox import Dump
 from warehouse.integrity import Scan
 from warehouse.quarantine import UNREADABLE, FileReason, FileRefusedError
-from warehouse.sources import REQUIRED, Source
+from warehouse.sources import Source
 
 READERS = {
     "csv": read_csv,
@@ -131,7 +131,7 @@ def _may_be_of(part: Source) -> str:
 def _refuse_missing_columns(
     connection: duckdb.DuckDBPyConnection, source: Source, reading: Reading
 ) -> None:
-    for group in REQUIRED[source.kind]:
+    for group in source.needs:
         rules = [source.columns[field] for field in group if field in source.columns]
         columns = {path for rule in rules for path in rule.origins}
         is_constant = any(rule.value is not None for rule in rules)

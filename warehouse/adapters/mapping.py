@@ -123,6 +123,11 @@ def _text_of(rule: ColumnRule, position: dict[str, int]) -> str:
     if rule.digest:
         text = f"md5(concat_ws(chr(31), {', '.join(values.or_empty(texts))}))"
     else:
+        if rule.extract is not None:
+            pattern = sql_text(rule.extract)
+            texts = [
+                f"nullif(regexp_extract({text}, {pattern}, 1), '')" for text in texts
+            ]
         if rule.exception is not None and rule.fields is None:
             texts = [values.unless(text, rule.exception) for text in texts]
         text = texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
@@ -272,7 +277,7 @@ def _verdict(
         listed = ", ".join(map(sql_text, wanted))
         is_other = f"not coalesce(list_contains([{listed}], {text}), false)"
         cases.append(f"when {is_other} then '{OTHER_KIND}'")
-    for group in REQUIRED[source.kind]:
+    for group in source.needs:
         texts = [_given(field, read[field]) for field in group if field in read]
         lacks = f"coalesce({', '.join(texts)}) is null" if texts else "true"
         cases.append(f"when {lacks} then '{LineReason.MISSING}:{group[0]}'")
@@ -281,7 +286,7 @@ def _verdict(
         is_bad = None
         if rule.matches is None and (types[field] != "VARCHAR" or field == "decision"):
             is_bad = f"{field} is null and {text} is not null"
-        elif rule.columns and reading.nested:
+        elif rule.columns and reading.nested and rule.extract is None:
             is_bad = _is_nested(reading, rule, position)
             if field.endswith("_id") and rule.values is None:
                 is_unpacked = any(
