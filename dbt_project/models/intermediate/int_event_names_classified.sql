@@ -19,7 +19,8 @@ classified as (
     select
         event_names.event_name,
         coalesce(event_types.event_type, 'other') as event_type,
-        coalesce(event_types.is_email_event, false) as is_email_event
+        coalesce(event_types.is_email_event, false) as is_email_event,
+        coalesce(event_types.is_ping, false) as is_ping
 
     from event_names
 

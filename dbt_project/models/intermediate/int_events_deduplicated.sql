@@ -53,6 +53,7 @@ user_agents_read as (
         kept.user_id,
         kept.anonymous_id,
         kept.tracker_session_id,
+        kept.page_view_id,
         kept.order_id,
         kept.product_id,
         kept.email_hash,

@@ -94,6 +94,7 @@ identified as (
         persons_resolved.person_id as user_id,
         persons_resolved.anonymous_id,
         persons_resolved.tracker_session_id,
+        persons_resolved.page_view_id,
         persons_resolved.order_id,
         persons_resolved.product_id,
 
@@ -120,6 +121,7 @@ identified as (
         -- booleans
         persons_resolved.is_bot,
         coalesce(event_names.is_email_event, false) as is_email_event,
+        coalesce(event_names.is_ping, false) as is_ping,
         persons_resolved.is_identified,
         coalesce(traffic_sources.is_campaign, false) as is_campaign,
 

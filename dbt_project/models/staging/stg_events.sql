@@ -59,6 +59,7 @@ normalized as (
         {{ cleaned_id('user_id') }} as user_id,
         {{ cleaned_id('anonymous_id') }} as anonymous_id,
         {{ cleaned_id('session_id') }} as tracker_session_id,
+        {{ cleaned_id('page_view_id') }} as page_view_id,
         {{ cleaned_id('order_id') }} as order_id,
         coalesce(
             {{ cleaned_id('product_id') }},
@@ -72,7 +73,8 @@ normalized as (
              "event_name", "page_url", "page_title", "referrer", "utm_source",
              "utm_medium", "utm_campaign", "user_agent", "device_type", "ip_hash", "country",
              "product_id", "product_name", "category", "order_id", "currency", "price",
-             "quantity", "revenue", "items", "occurred_at", "attributes"]
+             "quantity", "revenue", "items", "occurred_at", "attributes",
+             "page_view_id"]
         ) }} as sent_record,
 
         -- strings

@@ -1,0 +1,294 @@
+-- A view: `page_views` is what it is written as.
+{{ config(materialized='view') }}
+
+with
+
+session_events as (
+
+    select * from {{ ref('int_events_sessionized') }}
+
+),
+
+events as (
+
+    select * from {{ ref('int_events_identified') }}
+
+),
+
+sources as (
+
+    select * from {{ ref('stg_sources') }}
+
+),
+
+views_listed as (
+
+    select
+        session_events.event_key,
+        session_events.session_id,
+        session_events.user_id,
+        session_events.session_event_number,
+        session_events.occurred_at,
+        events.event_id,
+        events.source,
+        events.page_view_id,
+        events.page_path
+
+    from session_events
+
+    inner join events
+        on session_events.event_key = events.event_key
+
+    where events.event_type = 'page_view'
+
+),
+
+-- Few views come twice: only those are ranked, never all of them.
+view_ids_repeated as (
+
+    select page_view_id
+
+    from views_listed
+
+    where page_view_id is not null
+
+    group by page_view_id
+
+    having count(*) > 1
+
+),
+
+views_ranked as (
+
+    select
+        views_listed.event_key,
+        row_number() over (
+            partition by views_listed.page_view_id
+            order by
+                views_listed.occurred_at,
+                views_listed.event_id,
+                views_listed.event_key
+        ) as copy_number
+
+    from views_listed
+
+    inner join view_ids_repeated
+        on views_listed.page_view_id = view_ids_repeated.page_view_id
+
+),
+
+views_again as (
+
+    select event_key from views_ranked
+
+    where copy_number > 1
+
+),
+
+views as (
+
+    select views_listed.* from views_listed
+
+    anti join views_again
+        on views_listed.event_key = views_again.event_key
+
+),
+
+page_starts_flagged as (
+
+    select
+        session_events.event_key,
+        session_events.session_id,
+        session_events.session_event_number,
+        session_events.idle_seconds,
+        session_events.occurred_at,
+        case
+            when views_again.event_key is not null then null
+            when
+                events.event_type = 'page_view'
+                or (
+                    events.event_type = 'product_view'
+                    and not coalesce(events.page_path, '')
+                    = coalesce(lag(events.page_path) over session_history, '')
+                )
+                then session_events.session_event_number
+        end as page_start_number
+
+    from session_events
+
+    inner join events
+        on session_events.event_key = events.event_key
+
+    left join views_again
+        on session_events.event_key = views_again.event_key
+
+    window session_history as (
+        partition by session_events.session_id
+        order by session_events.session_event_number
+    )
+
+),
+
+-- What a moment ends was spent on the page that was on view before it.
+pages_followed as (
+
+    select
+        event_key,
+        session_id,
+        idle_seconds,
+        occurred_at,
+        max(page_start_number) over (
+            partition by session_id
+            order by session_event_number
+            rows between unbounded preceding and 1 preceding
+        ) as page_number
+
+    from page_starts_flagged
+
+),
+
+pauses_summarized as (
+
+    select
+        session_id,
+        page_number,
+        sum(
+            case
+                when idle_seconds > {{ var("engaged_gap_seconds") }}
+                    then {{ var("engaged_gap_seconds") }}
+                else idle_seconds
+            end
+        ) as engaged_seconds,
+        max(occurred_at) as left_at
+
+    from pages_followed
+
+    group by
+        session_id,
+        page_number
+
+),
+
+-- A ping that does not say of which page it is, is of the one on view.
+pings_attributed as (
+
+    select
+        pages_followed.session_id,
+        case
+            when events.page_view_id is null then pages_followed.page_number
+            else views.session_event_number
+        end as page_number,
+        pages_followed.occurred_at,
+        floor(
+            {{ seconds_since_1970('pages_followed.occurred_at') }}
+            / sources.ping_every_seconds
+        ) as slot
+
+    from pages_followed
+
+    inner join events
+        on pages_followed.event_key = events.event_key
+
+    inner join sources
+        on events.source = sources.source
+
+    left join views
+        on
+            pages_followed.session_id = views.session_id
+            and events.page_view_id = views.page_view_id
+
+    where
+        events.is_ping
+        and sources.ping_every_seconds is not null
+
+),
+
+pings_summarized as (
+
+    select
+        session_id,
+        page_number,
+        count(distinct slot) as n_slots,
+        max(occurred_at) as last_ping_at
+
+    from pings_attributed
+
+    group by
+        session_id,
+        page_number
+
+),
+
+views_timed as (
+
+    select
+        views.*,
+        case
+            when sources.ping_every_seconds is null
+                then coalesce(pauses_summarized.engaged_seconds, 0)
+            when pings_summarized.n_slots is null then 0
+            else
+                sources.ping_every_seconds * (pings_summarized.n_slots - 1)
+                + sources.ping_first_after_seconds
+        end as engaged_seconds,
+        case
+            when sources.ping_every_seconds is null
+                then coalesce(pauses_summarized.left_at, views.occurred_at)
+            else
+                greatest(
+                    coalesce(pings_summarized.last_ping_at, views.occurred_at),
+                    views.occurred_at
+                )
+        end as ended_at
+
+    from views
+
+    left join pauses_summarized
+        on
+            views.session_id = pauses_summarized.session_id
+            and views.session_event_number = pauses_summarized.page_number
+
+    left join pings_summarized
+        on
+            views.session_id = pings_summarized.session_id
+            and views.session_event_number = pings_summarized.page_number
+
+    left join sources
+        on views.source = sources.source
+
+),
+
+timed as (
+
+    select
+        -- ids
+        event_key,
+        coalesce(page_view_id, 'event-' || event_id) as page_view_id,
+        session_id,
+        user_id,
+
+        -- strings
+        page_path,
+
+        -- numerics
+        row_number() over session_history as page_view_number,
+        cast(engaged_seconds as bigint) as engaged_seconds,
+        {{ seconds_between('occurred_at', 'ended_at') }} as duration_seconds,
+
+        -- booleans
+        lead(session_event_number) over session_history is null as is_exit,
+
+        -- timestamps
+        occurred_at as started_at,
+        ended_at
+
+    from views_timed
+
+    window session_history as (
+        partition by session_id
+        order by session_event_number
+    )
+
+)
+
+select * from timed
