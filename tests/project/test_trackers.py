@@ -1,21 +1,19 @@
 """One day of a shop makes the same marts in the words of whatever tracker told it.
 
 Each tells the same happenings in its own form, under a namespace of its own, so that
-one build holds them beside each other; and with them real events of a tracker whose
-own sessions are known.
+one build holds them beside each other.
 """
 
 import csv
 import json
 import re
-import shutil
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from io import StringIO
 from typing import NamedTuple
 
 import pytest
-from running import REFERENCE_DATA, ROOT, query, without_docs
+from running import ROOT, query, without_docs
 
 from warehouse import stages
 from warehouse.connection import open_work, rows_by_name
@@ -25,7 +23,6 @@ from warehouse.vault import vault_of
 
 pytestmark = pytest.mark.usefixtures("without_data_tests")
 
-SNOWPLOW_WEB = REFERENCE_DATA / "snowplow_web"
 DAY = datetime(2026, 3, 2)
 ANN, BOB = "ann@example.org", "bob@example.org"
 CUP = {"id": "P1", "name": "Cup", "category": "kitchen", "price": 6.25}
@@ -387,8 +384,6 @@ TRACKERS = {
     "mixpanel": (mixpanel, {}),
 }
 # Of Snowplow every item of an order is an event, too, and counts as one.
-# as the reference cuts them
-TRACKER_SESSIONS = {"by": "tracker", "longest": "72 hours"}
 COUNTED_APART = {"n_events", "events_per_session", "evening_share", "n_rows"}
 
 
@@ -406,15 +401,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         (folder / "source.yml").write_text(json.dumps(source))
         file, content = tell()
         (folder / file).write_text(content.replace("@example.org", f"@{name}.example"))
-    if SNOWPLOW_WEB.is_dir():
-        shutil.copytree(SNOWPLOW_WEB / "events", home.inbox / "web")
-        source = {
-            "adapter": "snowplow",
-            "namespace": "web",
-            "sessions": TRACKER_SESSIONS,
-        }
-        (home.inbox / "web" / "source.yml").write_text(json.dumps(source))
-    (home.root / "settings.yml").write_text("reporting_currency: eur\n")
+    (home.root / "settings.yml").write_text("reporting_currency: eur
+")
     without_docs(home)
     stages.run(home)
     return home
@@ -523,87 +511,3 @@ def test_a_list_of_orders_tells_the_same_orders(
 
     assert expected
     assert rows_of(home, address_of, table, "shopify_orders", without) == expected
-
-
-@pytest.mark.skipif(not SNOWPLOW_WEB.is_dir(), reason="the reference data is not here")
-def test_a_trackers_own_sessions_are_those_that_are_known(home: Home):
-    """Its 18 sessions, by the rules that the reference names.
-
-    A session counts there if it has a page view or ping with a page view id, and so do
-    its pages; events that were sent over three days after they happened are left out,
-    and so is what a session holds after three days; a ping that opens a session tells
-    of five seconds before it.
-    Two of them are shared by several user_ids: of ours each is one person's, and all
-    together are the reference's.
-    """
-    page = "contexts_com_snowplowanalytics_snowplow_web_page_1_0_0"
-    with open_work(home) as connection:
-        ((n_lines, n_events),) = connection.execute(
-            "select n_lines, count(distinct event_id) from raw.events "
-            "inner join ledger.files as files using (file_id) "
-            "where files.source = 'web' group by n_lines"
-        ).fetchall()
-        found = connection.execute(
-            f"""
-            with expected as (
-                from read_csv('{SNOWPLOW_WEB}/expected/*_sessions_expected.csv')
-            ),
-            events as (
-                select
-                    session_events.*,
-                    events.event_name,
-                    events.anonymous_id as device,
-                    events.received_at,
-                    replace(events.tracker_session_id, 'web:', '') as tracker_id,
-                    attributes -> '{page}' ->> '$[0].id' as page_view_id,
-                    min(session_events.occurred_at) over (
-                        partition by session_events.session_id
-                    ) as session_started_at,
-                    min(session_events.occurred_at) over (
-                        partition by events.tracker_session_id
-                    ) as tracker_started_at
-                from intermediate.int_events_sessionized as session_events
-                inner join intermediate.int_events_identified as events
-                    using (event_key)
-                inner join raw.events as sent
-                    on session_events.event_key = sent.row_key
-                where sent.source = 'web'
-                and (attributes ->> 'dvce_sent_tstamp')::timestamp
-                    <= (attributes ->> 'dvce_created_tstamp')::timestamp
-                    + interval 3 day
-            ),
-            sessions as (
-                select
-                    tracker_id,
-                    min(occurred_at) - to_seconds(
-                        if(min_by(event_name, occurred_at) = 'page_ping', 5, 0)
-                    ) as started_at,
-                    max(occurred_at) as ended_at,
-                    min_by(device, received_at) as device,
-                    count(*) as n_events,
-                    count(distinct page_view_id)
-                        filter (where event_name in ('page_view', 'page_ping'))
-                        as n_pages,
-                    count(distinct session_id) as n_pieces
-                from events
-                where tracker_id is not null
-                and session_started_at < tracker_started_at + interval 3 day
-                group by tracker_id
-                having bool_or(
-                    event_name in ('page_view', 'page_ping')
-                    and page_view_id is not null
-                )
-            )
-            select
-                started_at = start_tstamp,
-                ended_at = end_tstamp,
-                domain_userid is null or device = 'web:' || domain_userid,
-                n_events = total_events,
-                n_pages = page_views,
-                n_pieces = 1 or starts_with(user_id, 'user stitch')
-            from sessions full join expected on tracker_id = domain_sessionid
-            """
-        ).fetchall()
-
-    assert (n_lines, n_events) == (160, 157)
-    assert found == [(True,) * 6] * 18

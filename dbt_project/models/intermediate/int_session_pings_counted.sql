@@ -1,0 +1,92 @@
+with
+
+session_events as (
+
+    select * from {{ ref('int_events_sessionized') }}
+
+),
+
+events as (
+
+    select * from {{ ref('int_events_identified') }}
+
+),
+
+sources as (
+
+    select * from {{ ref('stg_sources') }}
+
+    where ping_every_seconds is not null
+
+),
+
+-- Pings that do not say of which page they are, are together those of one.
+pings_read as (
+
+    select
+        session_events.session_id,
+        sources.source,
+        sources.ping_first_after_seconds,
+        sources.ping_every_seconds,
+        case when events.is_ping then coalesce(events.page_view_id, '') end as page,
+        case
+            when events.is_ping
+                then
+                    coalesce(events.page_view_id, '')
+                    || ' '
+                    || cast(
+                        floor(
+                            {{ seconds_since_1970('session_events.occurred_at') }}
+                            / sources.ping_every_seconds
+                        ) as bigint
+                    )
+        end as page_slot
+
+    from session_events
+
+    inner join events
+        on session_events.event_key = events.event_key
+
+    inner join sources
+        on events.source = sources.source
+
+),
+
+pages_counted as (
+
+    select
+        session_id,
+        ping_every_seconds,
+        ping_first_after_seconds,
+        count(distinct page) as n_pages,
+        count(distinct page_slot) as n_slots
+
+    from pings_read
+
+    group by
+        session_id,
+        source,
+        ping_every_seconds,
+        ping_first_after_seconds
+
+),
+
+counted as (
+
+    select
+        session_id,
+        cast(sum(n_pages) as bigint) as n_pages,
+        cast(
+            sum(
+                ping_every_seconds * (n_slots - n_pages)
+                + ping_first_after_seconds * n_pages
+            ) as bigint
+        ) as engaged_seconds
+
+    from pages_counted
+
+    group by session_id
+
+)
+
+select * from counted
