@@ -71,7 +71,7 @@ def test_points_are_value_times_weight_and_add_up_to_the_score(sample: Home):
         points = parts[[f"{part}_points" for part in of_score["part"]]].sum(axis=1)
         assert points.to_numpy() == pytest.approx(parts[f"{score}_score"], abs=1e-9)
         assert scores[f"{score}_score"].between(0, 100).all()
-        assert scores[f"{score}_score"].nunique() > 1
+        assert scores[f"{score}_score"].std() > 0
 
 
 def test_every_person_has_scores_and_the_docs_say_why(sample: Home):

@@ -401,8 +401,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         (folder / "source.yml").write_text(json.dumps(source))
         file, content = tell()
         (folder / file).write_text(content.replace("@example.org", f"@{name}.example"))
-    (home.root / "settings.yml").write_text("reporting_currency: eur
-")
+    (home.root / "settings.yml").write_text("reporting_currency: eur\n")
     without_docs(home)
     stages.run(home)
     return home

@@ -18,6 +18,12 @@ purchases as (
 
 ),
 
+pings as (
+
+    select * from {{ ref('int_session_pings_counted') }}
+
+),
+
 orders_summarized as (
 
     select
@@ -75,7 +81,9 @@ united as (
         coalesce(orders_summarized.n_orders_placed, 0) as n_orders_placed,
         coalesce(orders_summarized.n_orders, 0) as n_orders,
         coalesce(orders_summarized.revenue, 0) as revenue,
-        carts_bought.session_id is not null as is_cart_bought
+        carts_bought.session_id is not null as is_cart_bought,
+        coalesce(pings.engaged_seconds, sessions.engaged_seconds)
+            as seconds_engaged
 
     from sessions
 
@@ -84,6 +92,9 @@ united as (
 
     left join carts_bought
         on sessions.session_id = carts_bought.session_id
+
+    left join pings
+        on sessions.session_id = pings.session_id
 
 ),
 
@@ -117,7 +128,7 @@ listed as (
         -- numerics
         session_number,
         duration_seconds,
-        engaged_seconds,
+        seconds_engaged as engaged_seconds,
         n_events,
         n_page_views,
         n_product_views,
