@@ -1,7 +1,8 @@
 """The private tables that each run can fill anew, and that dbt reads as sources.
 
-Three schemas: `previous` (what the last published snapshot remembers, copied in before
-a build), `ml` (what the clustering says) and `identity` (who is who).
+Four schemas: `previous` (what the last published snapshot remembers, copied in before
+a build), `ml` (what the clustering says), `identity` (who is who) and `lookups` (what a
+library says of a text, remembered).
 """
 
 PREVIOUS = {
@@ -126,5 +127,16 @@ IDENTITY = {
         "m_probability": "DOUBLE NOT NULL",
         "u_probability": "DOUBLE NOT NULL",
         "match_weight": "DOUBLE NOT NULL",
+    },
+}
+
+LOOKUPS = {
+    "lookups.user_agents": {
+        "user_agent": "VARCHAR NOT NULL",  # as sent
+        "device_type": "VARCHAR",  # mobile, desktop, tablet, tv, other; null if blank
+        "os": "VARCHAR",
+        "browser": "VARCHAR",
+        "is_bot": "BOOLEAN NOT NULL",
+        "made_with": "VARCHAR NOT NULL",  # which library and rules
     },
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse import user_agents
 from warehouse.connection import open_snapshot, transaction
 from warehouse.home import Home
 
@@ -251,7 +252,7 @@ def next_load_id(connection: duckdb.DuckDBPyConnection) -> int:
 @cache
 def code_fingerprint() -> str:
     """Hash the SQL and the Python that decide what is in a table."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(user_agents.version_of_rules().encode())
     for pattern in _CODE:
         for path in sorted(PROJECT.glob(pattern)):
             if not {"target", "logs"} & set(path.relative_to(PROJECT).parts):

@@ -8,7 +8,7 @@ Two schemas: `raw` (what the dumps say, one table per kind, append-only) and `le
 import duckdb
 
 from warehouse.connection import transaction
-from warehouse.derived_tables import IDENTITY, ML, PREVIOUS
+from warehouse.derived_tables import IDENTITY, LOOKUPS, ML, PREVIOUS
 from warehouse.errors import ConfigurationError
 
 WITHHELD = "[withheld]"  # stands where the vault has a value
@@ -230,7 +230,7 @@ LEDGER = {
     },
 }
 
-TABLES = {**RAW, **CONTACT_NOTES, **LEDGER, **IDENTITY, **PREVIOUS, **ML}
+TABLES = {**RAW, **CONTACT_NOTES, **LEDGER, **IDENTITY, **PREVIOUS, **ML, **LOOKUPS}
 
 OF_A_FILE = (*RAW, *CONTACT_NOTES, "ledger.quarantine")
 

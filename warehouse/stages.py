@@ -21,6 +21,7 @@ from warehouse import (
     segmentation,
     snapshots,
     transform,
+    user_agents,
 )
 from warehouse.connection import open_work, transaction
 from warehouse.errors import TesseraError
@@ -162,6 +163,7 @@ def build(
                 connection, run.run_id, ["build", "segment", "publish"]
             )
             snapshots.remember_previous(connection, home)
+            user_agents.read_new_user_agents(connection, progress)
             anew = ledger.begin_build(connection, home, full_refresh=full_refresh)
         fault_point("build")
         build_part = partial(

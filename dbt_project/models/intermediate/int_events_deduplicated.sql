@@ -20,7 +20,7 @@ copies_dropped as (
 
 user_agents as (
 
-    select * from {{ ref('int_user_agents_classified') }}
+    select * from {{ ref('stg_lookups__user_agents') }}
 
 ),
 
@@ -71,6 +71,8 @@ user_agents_read as (
         kept.click_id,
         coalesce({{ sent_device('kept.device_type') }}, user_agents.device_type)
             as device_type,
+        user_agents.os,
+        user_agents.browser,
         kept.country,
         kept.product_name,
         kept.category,

@@ -108,6 +108,8 @@ identified as (
         traffic_sources.traffic_campaign,
         traffic_sources.channel,
         persons_resolved.device_type,
+        persons_resolved.os,
+        persons_resolved.browser,
         persons_resolved.country,
         persons_resolved.product_name,
         persons_resolved.category,

@@ -96,7 +96,7 @@ normalized as (
             {{ url_parameter('page_url', 'utm_campaign') }}
         ) as utm_campaign,
         {{ click_id('page_url') }} as click_id,
-        {{ cleaned_text('user_agent') }} as user_agent,
+        user_agent,
         {{ cleaned_text('device_type') }} as device_type,
         {{ cleaned_country('country') }} as country,
         {{ cleaned_currency('currency') }} as currency,
