@@ -52,6 +52,8 @@ class Settings(BaseModel):
     session_timeout_minutes: int = Field(30, ge=1)
     longest_session_hours: int = Field(24, ge=1)
     engaged_gap_seconds: int = Field(60, ge=1)
+    bot_events_per_minute: int = Field(60, ge=1)
+    bot_events_per_day: int = Field(2000, ge=1)
     max_users_per_identifier: int = Field(10, ge=1)
     max_identifiers_per_person: int = Field(200, ge=2)
     match_similar_profiles: bool = True

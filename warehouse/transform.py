@@ -113,6 +113,8 @@ def dbt_variables(home: Home, as_of: datetime, run_id: str) -> dict[str, Any]:
         "session_timeout_minutes": settings.session_timeout_minutes,
         "longest_session_hours": settings.longest_session_hours,
         "engaged_gap_seconds": settings.engaged_gap_seconds,
+        "bot_events_per_minute": settings.bot_events_per_minute,
+        "bot_events_per_day": settings.bot_events_per_day,
         "max_users_per_identifier": settings.max_users_per_identifier,
         "match_threshold": settings.match_threshold,
         "rfm_binning": settings.rfm_binning,

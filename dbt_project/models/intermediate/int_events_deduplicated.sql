@@ -24,6 +24,12 @@ user_agents as (
 
 ),
 
+bots as (
+
+    select * from {{ ref('int_bots_detected') }}
+
+),
+
 exchange_rates as (
 
     select * from {{ ref('int_exchange_rates_dated') }}
@@ -73,6 +79,8 @@ user_agents_read as (
             as device_type,
         user_agents.os,
         user_agents.browser,
+        case when user_agents.is_bot then 'user_agent' else bots.reason end
+            as bot_reason,
         kept.country,
         kept.product_name,
         kept.category,
@@ -90,7 +98,7 @@ user_agents_read as (
         ) }} as items,
 
         -- booleans
-        coalesce(user_agents.is_bot, false) as is_bot,
+        coalesce(user_agents.is_bot, false) or bots.reason is not null as is_bot,
 
         -- timestamps
         kept.occurred_at,
@@ -100,6 +108,9 @@ user_agents_read as (
 
     left join user_agents
         on kept.user_agent = user_agents.user_agent
+
+    left join bots
+        on kept.anonymous_id = bots.anonymous_id
 
     {{ exchange_rates_joined('kept.currency', 'kept.occurred_at') }}
 

@@ -110,6 +110,7 @@ identified as (
         persons_resolved.device_type,
         persons_resolved.os,
         persons_resolved.browser,
+        persons_resolved.bot_reason,
         persons_resolved.country,
         persons_resolved.product_name,
         persons_resolved.category,
