@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from ml.errors import TooFewPersonsError
-from ml.features import feature_names
+from ml.features import clustered_names, feature_names
 from ml.preprocessing import build_preprocessor
 
 MIN_PERSONS = 20
@@ -66,7 +66,9 @@ def fit_clustering(
     Parameters
     ----------
     features : DataFrame of shape (n_persons, n_features)
-        Indexed by `user_id`, unique; numbers, none missing or infinite.
+        Indexed by `user_id`, unique; numbers, none missing or infinite. What
+        `ml.features` says is not clustered is not read: it repeats others, or says
+        only whether they were measured.
     k_range : iterable of int, default=range(3, 9)
         Numbers of clusters to try, each 2 or more.
     silhouette_sample : int, default=5000
@@ -107,7 +109,7 @@ def fit_clustering(
         raise TooFewPersonsError(
             f"{len(features)} persons are too few: it takes {MIN_PERSONS}"
         )
-    matrix = checked_matrix(features).sort_index()
+    matrix = checked_matrix(features[clustered_names(features)]).sort_index()
     # one thread: sums over several differ in their last digits from run to run
     with threadpool_limits(limits=1):
         preparer = build_preprocessor(matrix)

@@ -14,7 +14,17 @@ from ml.wording import join_words, tell_feature
 
 TELLING = 0.2
 LEAST_DIFFERENCE = 0.1
-GROUPS = ("buying", "cart", "when", "visits", "browsing", "other", "habits")
+GROUPS = (
+    "buying",
+    "cart",
+    "prices",
+    "when",
+    "visits",
+    "browsing",
+    "other",
+    "channels",
+    "habits",
+)
 
 
 def contrast_segments(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:

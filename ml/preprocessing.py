@@ -16,9 +16,9 @@ from ml.features import feature_names, look_up
 SKEWED = 1.0
 SAME = 1e-9
 KEPT_VARIANCE = 0.8
-# How often a person comes by phone or on a Sunday says less of what they want here
-# than what they do, and it is noisy for those who came once or twice.
-GROUP_WEIGHTS = {"habits": 0.5}
+# How often a person comes by phone, on a Sunday or by a search says less of what they
+# want here than what they do, and it is noisy for those who came once or twice.
+GROUP_WEIGHTS = {"channels": 0.5, "habits": 0.5}
 
 
 def build_preprocessor(features: pd.DataFrame) -> Pipeline:
@@ -34,7 +34,7 @@ def build_preprocessor(features: pd.DataFrame) -> Pipeline:
     4. Columns that answer the same question (`ml.features.Feature.group`) share its
        weight: each is divided by the root of the first eigenvalue of its group's
        correlations, as multiple factor analysis does [1]_, so that ten counts of one
-       thing do not outvote a single share. Habits weigh half.
+       thing do not outvote a single share. Channels and habits weigh half.
     5. The principal components that hold four fifths of the variance stay [2]_;
        what is noise to a single column goes.
 

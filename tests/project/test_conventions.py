@@ -75,6 +75,33 @@ def test_every_rule_that_ties_an_id_may_be_why_it_changed():
     assert rules - of_addresses_alone <= accepted_values("identity_changes", "reason")
 
 
+def features() -> list[dict]:
+    """List the columns of user_features but its key, as they are described."""
+    text = (MODELS / "marts" / "behaviour" / "user_features.yml").read_text()
+    (model,) = yaml.safe_load(text)["models"]
+    return [column for column in model["columns"] if column["name"] != "user_id"]
+
+
+@pytest.mark.parametrize("column", features(), ids=lambda column: column["name"])
+def test_every_feature_tells_its_unit_its_range_and_what_stands_for_it(column: dict):
+    meta, text = column["config"]["meta"], " ".join(column["description"].split())
+    flags = {each["name"] for each in features() if each["name"].startswith("has_")}
+    imputed = {
+        each["name"]
+        for each in features()
+        if each["config"]["meta"].get("flag") == column["name"]
+    }
+
+    most = f"to {meta['greatest']}" if "greatest" in meta else "or more"
+    assert meta["unit"].split()[-1][:5] in f"{column['name']} {text}".lower()
+    assert f"{meta['least']} {most}" in text
+    assert ("flag" in meta) == ("imputed_by" in meta) == ("Imputed " in text)
+    assert "flag" not in meta or f"(`{meta['flag']}` is 0)." in text
+    assert meta.get("flag", min(flags)) in flags
+    if column["name"] in flags:
+        assert set(re.findall(r"`(\w+)`", text)) == imputed != set()
+
+
 def test_locks_hold_hashes_and_no_address():
     for name in ("requirements.lock", "bootstrap.lock"):
         text = (ROOT / name).read_text()

@@ -1,0 +1,4 @@
+{# The median of a number over the frame of a named window. #}
+{% macro window_median(number, window) -%}
+    median({{ number }}) over {{ window }}
+{%- endmacro %}
