@@ -66,7 +66,7 @@ events_summarized as (
                 coalesce(events.{{ told }}, ''), session_events.session_event_number
             ) filter (where events.channel is not null) as {{ told }},
         {%- endfor %}
-        {%- for told in ["page_path", "device_type"] %}
+        {%- for told in ["page_path", "device_type", "os", "browser"] %}
             min_by(events.{{ told }}, session_events.session_event_number) filter (
                 where events.{{ told }} is not null
             ) as first_{{ told }},
@@ -120,6 +120,8 @@ summarized as (
         first_page_path as landing_page,
         last_page_path as exit_page,
         first_device_type as device_type,
+        first_os as os,
+        first_browser as browser,
 
         -- numerics
         session_number,

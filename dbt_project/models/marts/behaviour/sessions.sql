@@ -117,6 +117,8 @@ listed as (
         landing_page,
         exit_page,
         device_type,
+        os,
+        browser,
         case
             when n_orders_placed + n_purchases > 0 then 'purchase'
             when n_begin_checkouts > 0 then 'begin_checkout'
