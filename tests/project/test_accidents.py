@@ -28,6 +28,49 @@ pytestmark = pytest.mark.usefixtures("without_data_tests")
 
 SESSIONS_BUILT = "select count(*) from intermediate.int_events_sessionized"
 
+# What is told of everything a second time, later.
+TOLD_AGAIN = {
+    "events": """
+        case when is_same then event_id else event_id || '-later' end as event_id,
+        someone as user_id,
+        address as email_hash,
+        10 * price as price,
+        'later' as category,
+        'tablet' as device_type,
+        later as occurred_at,
+        timestamp '2000-01-01' as received_at
+    """,
+    "order_lines": """
+        someone as user_id,
+        10 * unit_price as unit_price,
+        -quantity as quantity,
+        true as is_cancelled,
+        later as ordered_at
+    """,
+    "users": """
+        address as email_hash,
+        'FR' as country,
+        case when is_same then signed_up_at else later end as signed_up_at,
+        case when is_same then later end as updated_at
+    """,
+    "consents": "'denied' as decision, later as decided_at",
+    "surveys": "someone as user_id, later as answered_at",
+}
+
+
+def marts_built(connection) -> dict[str, tuple]:
+    """Hash every mart of the private warehouse, whatever the order of its rows."""
+    tables = connection.execute(
+        "select table_name from information_schema.tables "
+        "where table_schema = 'marts' order by all"
+    ).fetchall()
+    return {
+        table: connection.execute(
+            f"select count(*), sum(hash(t)::hugeint) from marts.{table} as t"
+        ).fetchall()[0]
+        for (table,) in tables
+    }
+
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -108,6 +151,48 @@ def test_files_that_come_late_and_out_of_order_change_nothing(
 
     assert 0 < early < query_built(home, SESSIONS_BUILT)[0][0]
     assert fingerprints(home) == fingerprints(small_sample)
+
+
+def test_rows_from_as_of_on_change_no_feature_and_no_mart(
+    small_sample: Home, tmp_path: Path
+):
+    """All that happened is told again, otherwise, at `as_of` and in the days after.
+
+    The later rows name other persons, contacts, prices and orders, under the same ids
+    and under new ones; those of the same id came first.
+    """
+    home = Home.at(tmp_path / "copy")
+    shutil.copytree(small_sample.root, home.root, symlinks=True)
+    ((as_of,),) = query(home, "select max(as_of) from ops.runs")
+    with open_work(home) as connection:
+        n_rows = [
+            connection.execute(
+                f"""
+                insert into raw.{kind} by name
+                select * exclude (is_same, someone, address, later) replace (
+                    row_key + 2 ** 60 as row_key,
+                    md5(content_hash || 'later') as content_hash,
+                    {changed}
+                )
+                from (
+                    select
+                        *, row_key % 2 = 0 as is_same,
+                        max(user_id) over () as someone,
+                        max(email_hash) over () as address,
+                        timestamp '{as_of}' + to_days((row_key % 3)::int) as later
+                    from raw.{kind}
+                )
+                """
+            ).fetchall()[0][0]
+            for kind, changed in TOLD_AGAIN.items()
+        ]
+        before = marts_built(connection)
+
+    stages.build(home, as_of=as_of, full_refresh=True)
+
+    assert all(n_rows)
+    with open_work(home) as connection:
+        assert marts_built(connection) == before
 
 
 def test_a_run_that_is_killed_at_every_stage_ends_in_the_same_tables(
