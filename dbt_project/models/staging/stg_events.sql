@@ -37,14 +37,13 @@ paths_cut as (
         *,
         {{ page_path('page_address', 'page_authority') }} as full_page_path,
         {{ authority_host('referrer_authority') }} as referring_host,
-        case
-            when page_authority = referrer_authority then true
-            else coalesce(
-                {{ host_domain(authority_host('page_authority')) }}
-                = {{ host_domain(authority_host('referrer_authority')) }},
-                false
-            )
-        end as is_internal_referrer
+        coalesce(
+            page_authority = referrer_authority
+            or {{ is_same_site(
+                authority_host('page_authority'), authority_host('referrer_authority')
+            ) }},
+            false
+        ) as is_internal_referrer
 
     from hosts_found
 
