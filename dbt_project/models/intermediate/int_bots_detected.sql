@@ -17,8 +17,6 @@ events as (
 
     from {{ ref('stg_events') }}
 
-    where anonymous_id is not null
-
 ),
 
 robots as (
@@ -43,29 +41,23 @@ profiles as (
 
 ),
 
--- Whoever logs in, buys or tells an address is a person, however fast.
+-- Most devices are out here. Whoever logs in, buys or tells an address is a person,
+-- however fast.
 devices_counted as (
 
     select
-        events.anonymous_id,
-        count(*) filter (where {{ is_view('event_names.event_type') }}) as n_views,
+        anonymous_id,
+        count(*) as n_events,
         bool_or(
-            events.user_id is not null
-            or events.order_id is not null
-            or events.email_hash is not null
-            or events.phone_hash is not null
-            or coalesce(event_names.event_type in ('purchase', 'refund'), false)
+            user_id is not null
+            or order_id is not null
+            or email_hash is not null
+            or phone_hash is not null
         ) as is_person
 
     from events
 
-    anti join robots
-        on events.user_agent = robots.user_agent
-
-    left join event_names
-        on events.event_name = event_names.event_name
-
-    group by events.anonymous_id
+    group by anonymous_id
 
 ),
 
@@ -79,26 +71,25 @@ suspects as (
         on devices_counted.anonymous_id = profiles.anonymous_id
 
     where
-        not devices_counted.is_person
-        and devices_counted.n_views >= least(
+        devices_counted.anonymous_id is not null
+        and not devices_counted.is_person
+        and devices_counted.n_events >= least(
             {{ var("bot_events_per_minute") }}, {{ var("bot_events_per_day") }}, 100
         )
 
 ),
 
-pages_followed as (
+suspects_followed as (
 
     select
+        events.event_key,
         events.anonymous_id,
+        events.page,
         events.event_name,
-        events.occurred_at,
-        coalesce(events.page <> lag(events.page) over device_history, true)
-            as is_another_page
+        event_names.event_type,
+        events.occurred_at
 
     from events
-
-    anti join robots
-        on events.user_agent = robots.user_agent
 
     inner join suspects
         on events.anonymous_id = suspects.anonymous_id
@@ -106,18 +97,49 @@ pages_followed as (
     inner join event_names
         on events.event_name = event_names.event_name
 
+    anti join robots
+        on events.user_agent = robots.user_agent
+
+),
+
+buyers as (
+
+    select anonymous_id from suspects_followed
+
+    where event_type in ('purchase', 'refund')
+
+),
+
+pages_followed as (
+
+    select
+        suspects_followed.anonymous_id,
+        suspects_followed.event_name,
+        suspects_followed.occurred_at,
+        coalesce(
+            suspects_followed.page
+            <> lag(suspects_followed.page) over device_history,
+            true
+        ) as is_another_page
+
+    from suspects_followed
+
+    anti join buyers
+        on suspects_followed.anonymous_id = buyers.anonymous_id
+
+    -- Pings of an open page, clicks and what a list shows are no views.
     where
-        {{ is_view('event_names.event_type') }}
-        and events.page is not null
+        suspects_followed.event_type in ('page_view', 'product_view', 'search')
+        and suspects_followed.page is not null
 
     window device_history as (
         partition by
-            events.anonymous_id,
-            events.event_name
+            suspects_followed.anonymous_id,
+            suspects_followed.event_name
         order by
-            events.occurred_at,
-            events.page,
-            events.event_key
+            suspects_followed.occurred_at,
+            suspects_followed.page,
+            suspects_followed.event_key
     )
 
 ),
