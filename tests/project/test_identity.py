@@ -92,7 +92,7 @@ class Inbox:
     def users_of_events(self) -> list[str]:
         """List the person of each event, in the order in which they happened."""
         rows = self.query(
-            "select user_id from intermediate.int_events_identified "
+            "select user_id from intermediate.int_events_identified where not is_bot "
             "order by source, occurred_at, event_id"
         )
         return [user for (user,) in rows]
@@ -134,6 +134,19 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Inbox:
         {"device": "d7", "user": "gus"},
         {"device": "d7", "email": "gus@example.org"},
         {"device": "d7", "user": "hal"},
+    )
+    # two devices that look at a page each second, one of which logs in at last
+    town.source(
+        "zoo",
+        "events",
+        TRACKER | {"product_id": "sku"},
+        *[
+            {"device": device, "at": f"2026-01-01 10:0{n // 61}:{n % 61 * 0.9:09.6f}"}
+            | {"sku": f"s{n}"}
+            for n in range(122)
+            for device in ("quick", "hasty")
+        ],
+        {"device": "hasty", "user": "ned", "at": "2026-01-01 11:00:00"},
     )
     town.source(
         "app",
@@ -221,7 +234,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Inbox:
 
 
 def test_each_event_is_of_who_was_there(town: Inbox):
-    web = town.users_of_events()[5:]
+    web = town.users_of_events()[5:44]
 
     assert web[:5] == ["ann", "ann", "ann", "bob", "bob"]
     assert web[-3:] == ["app:2", "app:2", "hal"]
@@ -255,6 +268,18 @@ def test_guests_of_a_kiosk_stay_strangers(town: Inbox):
 def test_users_of_two_namespaces_are_one_person(town: Inbox):
     assert town.users_of_events()[:2] == ["ann", "app:2"]
     assert not {"app:1", "gus"} & town.users()  # who was not seen first
+
+
+def test_a_device_too_fast_for_a_person_is_nobody_but_if_it_logs_in(town: Inbox):
+    assert not {"quick", "hasty"} & town.users()
+    assert town.query("select n_events from marts.users where user_id = 'ned'") == [
+        (123,)
+    ]
+    assert town.query("from ops.bot_events") == [("zoo", "too_fast", 122, 1)]
+    assert town.query(
+        "select identifier from marts.user_identifiers "
+        "where identifier in ('quick', 'hasty')"
+    ) == [("hasty",)]
 
 
 def test_a_chain_never_joins_two_users_of_a_namespace(town: Inbox):

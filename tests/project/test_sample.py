@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import duckdb
@@ -130,6 +131,35 @@ def test_every_identifier_is_of_its_planted_person(planted_persons, found_person
 
     assert kinds == {"anonymous_id", "user_id", "email", "phone"}
     assert found_persons == planted_persons
+
+
+def test_every_event_is_a_persons_or_a_bots_or_a_copy(sample: Home):
+    """The crawler and the monitor that are planted are the only bots."""
+    with open_work(sample) as connection:
+        sent = dict(
+            connection.execute(
+                "select source, count(*) from raw.events "
+                "where occurred_at < (select max(as_of) from ledger.runs) group by all"
+            ).fetchall()
+        )
+        counted = connection.execute(
+            """
+            select source, n_events from (
+                select source, count(*) as n_events
+                from intermediate.int_events_identified where not is_bot group by all
+                union all select source, n_events from ops.bot_events
+                union all select source, n_duplicates from ops.duplicate_events
+            )
+            """
+        ).fetchall()
+
+    found: Counter[str] = Counter()
+    for source, n_events in counted:
+        found[source] += n_events
+    assert found == sent
+    assert query(
+        sample, "select source, bot_reason, n_devices from ops.bot_events"
+    ) == [("web", "user_agent", 2)]
 
 
 def test_planted_pairs_head_the_rules(sample: Home):
