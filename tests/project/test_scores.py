@@ -146,6 +146,19 @@ def test_a_seed_that_cannot_be_used_is_refused(seeds, seed: str, mistake: str):
     assert len(faults(seeds, seed)) >= 1
 
 
+def test_every_channel_has_a_value_under_its_own_name(seeds):
+    """One under another name would be worth what nothing is known of."""
+    channels = re.findall(
+        r"^\| `(\w+)` \|", (ROOT / "docs" / "channels.md").read_text(), re.MULTILINE
+    )
+    valued = seeds.execute(
+        "select category from seeds.score_values where part = 'channels'"
+    ).fetchall()
+
+    assert len(channels) > 15
+    assert {category for (category,) in valued} - {"*"} == {*channels} - {"unassigned"}
+
+
 def test_by_default_nobody_is_scored_by_age_or_where_they_live(seeds):
     """Nor by gender, which is in no published table."""
     of_age = "select weight from seeds.score_weights where part = 'age_band'"

@@ -99,14 +99,17 @@ measured as (
                 then user_features.cart_abandonment_share
         end as cart_abandonment,
         case
-            when user_features.n_orders > 0 then user_features.returned_share
+            when
+                user_features.n_orders > 0
+                and user_features.has_order_value = 1
+                then user_features.returned_share
         end as returned,
         user_features.n_categories as categories,
 
         -- context
         user_traits.channels_value as channels,
         case
-            when users.device_type is not null
+            when user_features.has_devices = 1
                 then 1 - abs(2 * user_features.mobile_share - 1)
         end as devices,
         case
