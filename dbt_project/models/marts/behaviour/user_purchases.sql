@@ -55,7 +55,10 @@ orders_summed as (
         max(revenue) as greatest_order_value,
         avg(gap_days) as mean_days_between_orders,
         median(gap_days) as median_days_between_orders,
-        stddev_samp(gap_days) as sd_days_between_orders,
+        count(gap_days) as n_gaps,
+        -- Of whole numbers, whose sums are the same in any order.
+        cast(sum(gap_days) as double) as gap_days,
+        cast(sum(gap_days * gap_days) as double) as squared_gap_days,
         min(ordered_at) as first_order_at,
         max(ordered_at) as last_order_at
 
@@ -86,7 +89,14 @@ listed as (
         {{ whole_days('last_order_at', as_of()) }} as days_since_last_order,
         mean_days_between_orders,
         cast(median_days_between_orders as double) as median_days_between_orders,
-        sd_days_between_orders,
+        case
+            when n_gaps >= 2
+                then
+                    sqrt(
+                        greatest(n_gaps * squared_gap_days - gap_days * gap_days, 0)
+                        / (n_gaps * (n_gaps - 1))
+                    )
+        end as sd_days_between_orders,
 
         -- dates
         case
