@@ -162,13 +162,14 @@ users_aged as (
 
 ),
 
--- Of the 90 days before the last 30, those since the person was first seen.
+-- Of the 90 days before the last 30, those since the person was first seen. A few are
+-- no habit: on the first of them the person came by definition.
 users_compared as (
 
     select
         *,
         case
-            when was_seen and tenure_days > 30 then least(tenure_days - 30, 90)
+            when was_seen and tenure_days >= 60 then least(tenure_days - 30, 90)
         end as earlier_days
 
     from users_aged
