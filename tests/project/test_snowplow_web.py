@@ -68,7 +68,6 @@ OURS = """
     ),
     pieces as (
         select told.*, sessions.*,
-            pings.engaged_seconds as pinged_seconds,
             greatest(views.n_views, pings.n_pages) as n_pages
         from (
             select session_id, tracker_id, first_device,
@@ -195,7 +194,7 @@ def test_sessions_are_the_known_ones(web: Home, source: str):
                 min_by(first_event, started_at) = 'page_ping' as has_ping_first,
                 sum(n_events) as n_events,
                 sum(n_pages) as n_pages,
-                sum(pinged_seconds) as engaged_seconds,
+                sum(engaged_seconds) as engaged_seconds,
                 min_by(landing_page, started_at) as landing_page,
                 max_by(exit_page, ended_at) as exit_page,
                 min_by(source, started_at) as source,
@@ -248,7 +247,7 @@ def test_users_are_the_known_ones(web: Home):
                     max(ended_at) as ended_at,
                     sum(n_pages) as n_pages,
                     count(*) as n_sessions,
-                    sum(pinged_seconds) as engaged_seconds,
+                    sum(engaged_seconds) as engaged_seconds,
                     list(landing_page order by started_at) as landing_pages,
                     list(exit_page order by ended_at desc) as exit_pages,
                     count(*) filter (started_at = first_at) as n_first,
