@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from warehouse.home import Settings
+
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "dbt_project" / "models"
 SQL_FILES = sorted(MODELS.rglob("*.sql"))
@@ -130,3 +132,12 @@ def test_no_file_is_longer_than_two_rooms():
         if (n_lines := len(path.read_text().splitlines())) > 450
     }
     assert too_long == {}
+
+
+def test_the_settings_that_the_readme_lists_are_those_there_are():
+    table = (ROOT / "README.md").read_text().split("| setting | default | |")[1]
+    names = re.findall(r"^\|(.+?)\|", table.split("\n\n")[0], re.M)
+
+    listed = re.findall("`(.+?)`", " ".join(names))
+
+    assert sorted(listed) == sorted(Settings.model_fields)
