@@ -216,9 +216,20 @@ def time_limits(
 def record_sources(
     connection: duckdb.DuckDBPyConnection, sources: list[Source]
 ) -> None:
-    """Write down what models read of each source, where it has changed."""
+    """Write down what models read of each source, where it has changed.
+
+    What was loaded of a source stays when its folder is gone, and so does what it was.
+    """
     names = ", ".join(LEDGER["ledger.sources"])
-    told = sorted(
+    found = connection.execute(
+        f"select {names} from ledger.sources order by source"
+    ).fetchall()
+    gone = connection.execute(
+        f"select {names} from ledger.sources where not list_contains(?, source) "
+        "and source in (select source from ledger.files)",
+        [[source.name for source in sources]],
+    ).fetchall()
+    told = [
         (
             source.name,
             source.sessions.by,
@@ -229,10 +240,8 @@ def record_sources(
             source.pings and source.pings.every,
         )
         for source in sources
-    )
-    found = connection.execute(
-        f"select {names} from ledger.sources order by source"
-    ).fetchall()
+    ]
+    told = sorted(told + gone)
     if found == told:
         return
     with transaction(connection):

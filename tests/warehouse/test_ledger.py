@@ -137,6 +137,35 @@ def test_the_fingerprint_moves_with_what_a_source_says_of_itself(
     assert len(set(found)) == 5
 
 
+def test_a_source_stays_what_it_was_when_its_folder_is_gone(connection):
+    columns = {"user_id": "u", "event_name": "e", "occurred_at": "t"}
+    empty, loaded, other = (
+        Source.model_validate(
+            {
+                "adapter": "generic",
+                "kind": "events",
+                "columns": columns,
+                "pings": {"first_after": 5, "every": 10},
+                "name": name,
+            }
+        )
+        for name in ("empty", "loaded", "other")
+    )
+
+    def recorded(*sources: Source) -> list[tuple]:
+        record_sources(connection, list(sources))
+        return connection.execute("from ledger.sources order by source").fetchall()
+
+    one, of_loaded, _ = recorded(other, empty, loaded)
+    assert one[0] == "empty"
+    insert(connection, "ledger.files", source="loaded", sha256="1", status="loaded")
+
+    assert recorded() == [of_loaded]
+    changed = loaded.model_copy(update={"pings": None})
+    assert [source for source, *_ in recorded(changed, other)] == ["loaded", "other"]
+    assert recorded(changed)[0][-2:] == (None, None)
+
+
 def test_a_build_starts_from_nothing_until_one_by_its_rules_is_through(
     connection, tmp_path: Path
 ):
