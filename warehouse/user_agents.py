@@ -125,10 +125,12 @@ _ROBOT = (
 # of real people; mail that is opened through a proxy; the browser Silk; words that were
 # crawlers once and are names of apps today.
 _NO_ROBOT = (
-    *("cubot", "bott", "botan", "silk", "java/", "jnlp", "squrl java", "python-urllib"),
-    *("winhttp", "http%20client", "google-http-java-client", "appengine-google"),
-    *("wordpress", "yahoo", "altavista", "borg", "charlotte", "holmes", "lycos"),
+    *("cubot", "bott", "botan", "talbots", "silk", "java/", "jnlp", "squrl java"),
+    *("python-urllib", "winhttp", "http%20client", "google-http-java-client"),
+    *("appengine-google", "wordpress", "yahoo", "altavista", "borg"),
+    *("charlotte", "holmes"),
     *(
+        "lycos",
         "reaper",
         "scooter",
         "snappy",
@@ -140,6 +142,11 @@ _NO_ROBOT = (
         "zeal",
     ),
 )
+
+
+# An app on iOS sends its own name beside the system's. No robot runs in an app, so what
+# that is called says nothing: Baby Monitor, Spider Solitaire.
+_OWN_APP = re.compile(r"\A(?!mozilla/)[\s\S]*(?:cfnetwork/\S+ darwin/|\bios \d)")
 
 
 class Agent(NamedTuple):
@@ -302,6 +309,8 @@ def _browser(family: str, lowered: str) -> str:
 
 def _is_robot(lowered: str, *, is_spider: bool) -> bool:
     """Tell whether a user agent names itself a robot, a monitor or a preview."""
+    if _OWN_APP.match(lowered):
+        return False
     words = lowered
     if _has(lowered, _NO_ROBOT):
         for word in _NO_ROBOT:

@@ -76,6 +76,11 @@ PEOPLE = {
     android("CUBOT P80") + MOBILE_CHROME: "mobile Android Chrome",
     "CUBOT_P80": "other other other",
     "Abbott/3.1 (build:3; iOS 17.5.1)": "mobile iOS other",
+    "BabyMonitor/1.0 (iPhone; iOS 16.1; Scale/3.00)": "mobile iOS Safari (in-app)",
+    "SpiderSolitaire/2 CFNetwork/1494.0.7 Darwin/23.4.0": "mobile iOS SpiderSolitaire",
+    android("SM-S921B; wv") + MOBILE_CHROME + " Talbots/5.1": (
+        "mobile Android Android Webview"
+    ),
     "python-requests/2.32": "other other Python Requests",
     "okhttp/4.12.0": "other other okhttp",
     "Java/17.0.1": "other other Java",
@@ -103,6 +108,7 @@ ROBOTS = [
     "ELB-HealthChecker/2.0",
     "UptimeMonitor/1.0",
     "Java/17 MyCrawler/2",
+    IPHONE + APPLE + "Mobile/15E148 (compatible; MyBot/1; iOS 18)",
 ]
 
 
