@@ -47,20 +47,40 @@ purchases_alone as (
 
 ),
 
-items_unnested as (
+-- A page of thanks that is loaded twice tells of the same items again.
+items_numbered as (
 
     select
-        purchases_alone.order_id,
-        item.product_id,
-        item.product_name,
-        item.category,
-        purchases_alone.country,
-        item.quantity,
-        item.price as unit_price
+        *,
+        row_number() over (
+            partition by
+                order_id,
+                items
+            order by purchase_number
+        ) as telling_number
 
     from purchases_alone
 
-    {{ unnested('purchases_alone.items', 'item') }}
+    where {{ list_length('items') }} > 0
+
+),
+
+items_unnested as (
+
+    select
+        items_numbered.order_id,
+        item.product_id,
+        item.product_name,
+        item.category,
+        items_numbered.country,
+        item.quantity,
+        item.price as unit_price
+
+    from items_numbered
+
+    {{ unnested('items_numbered.items', 'item') }}
+
+    where items_numbered.telling_number = 1
 
 ),
 
