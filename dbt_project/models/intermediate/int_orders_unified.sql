@@ -106,6 +106,7 @@ cancellations_applied as (
             when is_cancelled then 0
             else cast(round(n_items) as bigint)
         end as n_items,
+        {{ money('revenue') }} as ordered_value,
         {{ money('case when is_cancelled then 0 else revenue end') }} as revenue,
         {{ money(
             'refunded_or_returned_value + case when is_cancelled then revenue else 0 end'

@@ -70,6 +70,7 @@ orders_counted as (
         count_if(not is_cancelled and session_id is null) as n_orders_outside,
         sum(n_items) as n_items,
         sum(revenue) as revenue,
+        sum(ordered_value) as ordered_value,
         sum(returned_value) as returned_value
 
     from orders
@@ -99,6 +100,7 @@ counts_united as (
         0 as n_orders,
         0 as n_items,
         0 as revenue,
+        0 as ordered_value,
         0 as returned_value
 
     from events_counted
@@ -121,6 +123,7 @@ counts_united as (
         0 as n_orders,
         0 as n_items,
         0 as revenue,
+        0 as ordered_value,
         0 as returned_value
 
     from sessions_counted
@@ -144,6 +147,7 @@ counts_united as (
         n_orders,
         n_items,
         revenue,
+        ordered_value,
         returned_value
 
     from orders_counted
@@ -178,6 +182,7 @@ days_aggregated as (
         cast(sum(n_orders) as bigint) as n_orders,
         cast(sum(n_items) as bigint) as n_items,
         {{ money('sum(revenue)') }} as revenue,
+        {{ money('sum(ordered_value)') }} as ordered_value,
         {{ money('sum(returned_value)') }} as returned_value,
 
         -- booleans

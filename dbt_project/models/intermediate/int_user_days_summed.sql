@@ -76,6 +76,7 @@ days_counted as (
         sum(n_emails_opened) as n_emails_opened,
         sum(n_emails_clicked) as n_emails_clicked,
         sum(n_items) as n_items,
+        sum(ordered_value) as ordered_value,
         sum(returned_value) as returned_value,
         sum(case when days_ago <= 30 then n_orders else 0 end) as n_recent_orders,
         sum(case when days_ago > 30 and days_ago <= 120 then n_orders else 0 end)
@@ -130,6 +131,7 @@ days_summed as (
         cast(days_counted.n_emails_opened as bigint) as n_emails_opened,
         cast(days_counted.n_emails_clicked as bigint) as n_emails_clicked,
         cast(days_counted.n_items as bigint) as n_items,
+        {{ money('days_counted.ordered_value') }} as ordered_value,
         {{ money('days_counted.returned_value') }} as returned_value,
         cast(days_counted.n_recent_orders as bigint) as n_recent_orders,
         cast(days_counted.n_earlier_orders as bigint) as n_earlier_orders,

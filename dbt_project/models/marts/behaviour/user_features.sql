@@ -303,8 +303,8 @@ features_listed as (
             otherwise='users_compared.tenure_days'
         ) }} as mean_days_between_orders,
         {{ ratio(
-            'user_days.returned_value',
-            'users_compared.revenue + user_days.returned_value'
+            'least(user_days.returned_value, user_days.ordered_value)',
+            'user_days.ordered_value'
         ) }} as returned_share,
 
         -- numerics: categories and prices
@@ -332,7 +332,7 @@ features_listed as (
         {{ as_flag('users_compared.n_orders > 0') }} as has_ordered,
         {{ as_flag('users_compared.n_orders > 1') }} as has_ordered_again,
         {{ as_flag('user_days.n_items > 0') }} as has_items,
-        {{ as_flag('users_compared.revenue + user_days.returned_value > 0') }}
+        {{ as_flag('user_days.ordered_value > 0') }}
             as has_order_value,
         {{ as_flag('categories_summed.n_categories > 0') }} as has_categories,
         {{ as_flag('user_prices.n_priced_views > 0') }} as has_viewed_prices,
