@@ -16,9 +16,10 @@ from ml.features import feature_names, look_up
 SKEWED = 1.0
 SAME = 1e-9
 KEPT_VARIANCE = 0.8
-# How often a person comes by phone, on a Sunday or by a search says less of what they
-# want here than what they do, and it is noisy for those who came once or twice.
-GROUP_WEIGHTS = {"channels": 0.5, "habits": 0.5}
+# How often a person comes by phone, on a Sunday or by a search, and how dear what they
+# saw was, says less of what they want here than what they do, and it is noisy for those
+# who came once or twice.
+GROUP_WEIGHTS = {"channels": 0.5, "habits": 0.5, "prices": 0.5}
 
 
 def build_preprocessor(features: pd.DataFrame) -> Pipeline:

@@ -43,7 +43,13 @@ def check_build(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     _pass(
         connection,
         run_id,
-        [_events_reconciled, _orders_reconciled, _persons_kept, amounts_converted],
+        [
+            _events_reconciled,
+            _orders_reconciled,
+            _persons_kept,
+            amounts_converted,
+            currencies_agree,
+        ],
     )
 
 
@@ -288,6 +294,44 @@ def amounts_converted(connection: duckdb.DuckDBPyConnection) -> Check:
         "exchange_rates (docs/orders.md)"
         if n_unknown
         else "no amount lacks a rate into the reporting currency",
+    )
+
+
+def currencies_agree(connection: duckdb.DuckDBPyConnection) -> Check:
+    """Amounts that are added up as they are, are of one currency."""
+    ((n_currencies, told),) = connection.execute(
+        """
+        with amounts as (
+            select currency from raw.events
+            where price is not null or revenue is not null or len(items) > 0
+            union all
+            select currency from raw.order_lines where unit_price is not null
+        ),
+        codes as (
+            select upper(trim(currency)) as code, count(*) as n_amounts
+            from amounts
+            where regexp_full_match(trim(currency), '[A-Za-z]{3}')
+            group by all
+        )
+        select
+            count(*),
+            string_agg(
+                format('{} ({:,})', code, n_amounts), ', '
+                order by n_amounts desc, code
+            )
+        from codes
+        where not exists (from intermediate.int_exchange_rates_dated)
+        """
+    ).fetchall()
+    return Check(
+        "currencies_agree",
+        "warn",
+        float(n_currencies),
+        1,
+        f"amounts in {n_currencies} currencies are added up as if they were one: {told}"
+        "; set reporting_currency in settings.yml (docs/orders.md)"
+        if n_currencies > 1
+        else "no two currencies are added up",
     )
 
 

@@ -5,7 +5,8 @@ from datetime import date
 import duckdb
 import pytest
 
-from warehouse.checks import amounts_converted
+from warehouse.checks import amounts_converted, currencies_agree
+from warehouse.raw_tables import create_tables
 
 
 @pytest.fixture
@@ -49,3 +50,28 @@ def test_amounts_without_a_rate_are_counted_by_currency(
         "USD (1,234, last on 2026-01-03), "
         "what is no code of three letters (5, last on 2026-01-02)"
     ) in check.explanation
+
+
+def test_currencies_that_are_added_up_as_they_are_are_told(
+    rated: duckdb.DuckDBPyConnection,
+):
+    create_tables(rated)
+    rated.execute("delete from intermediate.int_exchange_rates_dated")
+    rated.execute("drop table raw.order_lines")
+    rated.execute(
+        "create table raw.order_lines as select "
+        "unnest([5, 5, null]) as unit_price, "
+        "unnest(['EUR', ' eur', 'USD']) as currency"
+    )
+    assert currencies_agree(rated).verdict == "passed"
+
+    rated.execute("update raw.order_lines set unit_price = 1")
+
+    check = currencies_agree(rated)
+    assert (check.verdict, check.severity, check.value) == ("failed", "warn", 2)
+    assert "EUR (2), USD (1)" in check.explanation
+    rated.execute(
+        "insert into intermediate.int_exchange_rates_dated values "
+        "('USD', 1.1, 1, '2026-01-01')"
+    )
+    assert currencies_agree(rated).verdict == "passed"

@@ -123,6 +123,7 @@ identified as (
 
         -- booleans
         persons_resolved.is_bot,
+        persons_resolved.is_without_rate,
         coalesce(event_names.is_email_event, false) as is_email_event,
         coalesce(event_names.is_ping, false) as is_ping,
         persons_resolved.is_identified,

@@ -39,6 +39,9 @@ linked as (
         order_events.revenue,
         order_events.items,
 
+        -- booleans
+        order_events.is_without_rate,
+
         -- timestamps
         order_events.occurred_at
 

@@ -85,12 +85,16 @@ items_valued as (
 ),
 
 -- Some write what was paid back with a minus, some without; 0 often stands for nothing.
+-- What is stated in a currency without a rate is not said to be the whole order.
 events_valued as (
 
     select
         refunds.order_id,
-        abs(coalesce(nullif(refunds.revenue, 0), items_valued.items_value))
-            as refunded_value
+        case
+            when not refunds.is_without_rate
+                then abs(coalesce(nullif(refunds.revenue, 0), items_valued.items_value))
+            else 0
+        end as refunded_value
 
     from refunds
 
