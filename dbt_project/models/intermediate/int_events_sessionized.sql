@@ -95,7 +95,6 @@ gaps_measured as (
     select
         *,
         lag(occurred_at) over lane_history as previous_occurred_at,
-        {{ latest_known_before("campaign", "lane_history") }} as previous_campaign,
         row_number() over lane_history as lane_event_number
 
     from lanes_told
@@ -112,20 +111,47 @@ gaps_measured as (
 
 ),
 
+-- Of the few events that bear one: to look back from each event for the last campaign
+-- takes DuckDB a time that grows with the square of a person's events (2026-11).
+campaigns_followed as (
+
+    select
+        event_key,
+        campaign <> coalesce(lag(campaign) over lane_history, '') as is_new_campaign
+
+    from lanes_told
+
+    where campaign is not null
+
+    window lane_history as (
+        partition by
+            user_id,
+            tracker_session_id
+        order by
+            occurred_at,
+            event_id,
+            event_key
+    )
+
+),
+
 pauses_flagged as (
 
     select
-        *,
-        previous_occurred_at is null
+        gaps_measured.*,
+        gaps_measured.previous_occurred_at is null
         or (
-            tracker_session_id is null
-            and occurred_at
-            > previous_occurred_at
+            gaps_measured.tracker_session_id is null
+            and gaps_measured.occurred_at
+            > gaps_measured.previous_occurred_at
             + interval '{{ var("session_timeout_minutes") }}' minute
         ) as is_after_pause,
-        coalesce(campaign <> coalesce(previous_campaign, ''), false) as is_new_campaign
+        coalesce(campaigns_followed.is_new_campaign, false) as is_new_campaign
 
     from gaps_measured
+
+    left join campaigns_followed
+        on gaps_measured.event_key = campaigns_followed.event_key
 
 ),
 
