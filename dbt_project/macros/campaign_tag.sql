@@ -4,6 +4,6 @@
         when lower({{ tag }}) in ('(not set)', '(none)', 'none')
             or lower({{ tag }}) in ('null', 'undefined', 'nan')
             then null
-        else lower(replace({{ without_addresses(tag) }}, '%20', ' '))
+        else lower({{ without_addresses(url_decoded(tag)) }})
     end
 {%- endmacro %}

@@ -39,6 +39,7 @@ class Event:
     source: str = "app"
     tracker_session_id: str | None = None
     campaign: str | None = None
+    is_ping: bool = False
     is_bot: bool = False
 
     @property
@@ -73,7 +74,7 @@ def sessions_by_hand(events: list[Event]) -> dict[int, tuple]:
             pause = before is None or (
                 tracker_id is None and event.occurred_at - before > TIMEOUT
             )
-            told = event.campaign if on_campaign else None
+            told = event.campaign if on_campaign and not event.is_ping else None
             turn = told is not None and told != campaign
             campaign = told or campaign
             cut = not (pause or turn) and (
@@ -133,6 +134,7 @@ events = st.builds(
     source=st.sampled_from(sorted(SOURCES)),
     tracker_session_id=st.sampled_from([None, "tab_1", "tab_2"]),
     campaign=st.sampled_from([None, None, "spring / email / ", "ads / cpc / x"]),
+    is_ping=st.sampled_from([False, False, True]),
 )
 N_EVENTS = 10
 histories = st.tuples(
@@ -173,7 +175,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
                 event_key bigint, event_id varchar, user_id varchar,
                 occurred_at timestamp, source varchar, tracker_session_id varchar,
                 traffic_source varchar, traffic_medium varchar,
-                traffic_campaign varchar, is_campaign boolean,
+                traffic_campaign varchar, is_campaign boolean, is_ping boolean,
                 is_bot boolean, is_email_event boolean
             )
             """
@@ -199,6 +201,7 @@ def put(connection, inbox: list[Event]) -> None:
             event.tracker_session_id,
             *(part.strip() or None for part in (event.campaign or "//").split("/")),
             event.campaign is not None,
+            event.is_ping,
             event.is_bot,
             False,
         )

@@ -383,8 +383,14 @@ TRACKERS = {
     "amplitude": (amplitude, {}),
     "mixpanel": (mixpanel, {}),
 }
-# Of Snowplow every item of an order is an event, too, and counts as one.
-COUNTED_APART = {"n_events", "events_per_session", "evening_share", "n_rows"}
+# Of Snowplow every item of an order is an event, too, and counts as one: so do shares of
+# events, and what is ranked by them.
+COUNTED_APART = {"n_events", "events_per_session", "n_rows"} | {
+    f"{part}_share"
+    for part in ("night", "morning", "afternoon", "evening", "weekend", "mobile")
+    + ("desktop", "tablet", "q1", "q2", "q3", "q4")
+}
+RANKED_APART = {"marts.user_scores", "marts.user_score_parts"}
 
 
 @pytest.fixture(scope="module")
@@ -458,12 +464,22 @@ MARTS = sorted(
 )
 
 
-@pytest.mark.parametrize("table", MARTS)
-@pytest.mark.parametrize("tracker", [name for name in TRACKERS if name != "segment"])
+@pytest.mark.parametrize(
+    ("tracker", "table"),
+    [
+        (tracker, table)
+        for tracker in TRACKERS
+        for table in MARTS
+        if tracker != "segment"
+        if not (tracker == "snowplow" and table in RANKED_APART)
+    ],
+)
 def test_every_tracker_tells_the_same_day(
     home: Home, address_of: dict[str, str], tracker: str, table: str
 ):
     without = COUNTED_APART if tracker == "snowplow" else set()
+    if table == "marts.page_views":
+        without = without | {"page_view_id"}  # made of what each calls its event
 
     expected = rows_of(home, address_of, table, "segment", without)
 

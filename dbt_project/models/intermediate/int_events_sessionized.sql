@@ -66,7 +66,10 @@ lanes_told as (
         case when sources.has_tracker_sessions then events.tracker_session_id end
             as tracker_session_id,
         case
-            when sources.has_campaign_sessions and events.is_campaign
+            when
+                sources.has_campaign_sessions
+                and events.is_campaign
+                and not events.is_ping
                 then
                     coalesce(events.traffic_source, '')
                     || ' / '

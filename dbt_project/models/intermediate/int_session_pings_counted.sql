@@ -58,6 +58,7 @@ pages_counted as (
         session_id,
         ping_every_seconds,
         ping_first_after_seconds,
+        count(*) as n_events,
         count(distinct page) as n_pages,
         count(distinct page_slot) as n_slots
 
@@ -75,6 +76,7 @@ counted as (
 
     select
         session_id,
+        cast(sum(n_events) as bigint) as n_events,
         cast(sum(n_pages) as bigint) as n_pages,
         cast(
             sum(

@@ -41,6 +41,7 @@ events_summarized as (
         count(*) filter (
             where events.event_type = 'purchase'
         ) as n_purchases,
+        count(*) filter (where events.is_ping) as n_pings,
         cast(
             sum(
                 case
@@ -134,6 +135,7 @@ summarized as (
         n_add_to_carts,
         n_begin_checkouts,
         n_purchases,
+        n_pings,
         n_events_to_purchase,
         {{ seconds_between('started_at', 'first_purchased_at') }}
             as seconds_to_purchase,

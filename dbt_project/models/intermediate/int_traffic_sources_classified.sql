@@ -92,6 +92,8 @@ sources_chosen as (
 
     select
         tags_believed.*,
+        case when click_ids.is_campaign_only then tags_believed.click_id end
+            as campaign_click_id,
         tags_believed.tagged_source is null
         and tags_believed.tagged_medium is null
         and tags_believed.click_id is null as is_referral,
@@ -278,7 +280,7 @@ classified as (
             channels_told.tagged_source,
             channels_told.tagged_medium,
             channels_told.tagged_campaign,
-            channels_told.click_id
+            channels_told.campaign_click_id
         ) is not null as is_campaign
 
     from channels_told

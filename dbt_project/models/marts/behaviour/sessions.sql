@@ -82,8 +82,10 @@ united as (
         coalesce(orders_summarized.n_orders, 0) as n_orders,
         coalesce(orders_summarized.revenue, 0) as revenue,
         carts_bought.session_id is not null as is_cart_bought,
-        coalesce(pings.engaged_seconds, sessions.engaged_seconds)
-            as seconds_engaged
+        case
+            when sessions.n_events = pings.n_events then pings.engaged_seconds
+            else sessions.engaged_seconds
+        end as seconds_engaged
 
     from sessions
 
@@ -137,13 +139,14 @@ listed as (
         n_searches,
         n_add_to_carts,
         n_begin_checkouts,
+        n_pings,
         n_orders,
         {{ money('revenue') }} as revenue,
         n_events_to_purchase,
         seconds_to_purchase,
 
         -- booleans
-        n_events = 1 as is_bounce,
+        n_events - n_pings <= 1 as is_bounce,
         duration_seconds >= 10
         or n_page_views + n_product_views >= 2
         or n_orders_placed > 0 as is_engaged,

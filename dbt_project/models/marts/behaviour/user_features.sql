@@ -40,7 +40,7 @@ sessions_summed as (
 
     select
         user_id,
-        sum(n_events) as n_session_events,
+        sum(n_events - n_pings) as n_session_events,
         sum(duration_seconds) as duration_seconds,
         sum(engaged_seconds) as engaged_seconds,
         sum(n_product_views) as n_product_views,

@@ -28,15 +28,28 @@ persons as (
 
 ),
 
+-- That a mail was sent to somebody, or money paid back, is what the shop did.
+acts_told as (
+
+    select
+        user_id,
+        occurred_at,
+        event_type <> 'refund'
+        and not (is_email_event and event_type = 'other') as is_own_act
+
+    from events
+
+),
+
 events_summarized as (
 
     select
         user_id,
         count(*) as n_events,
-        min(occurred_at) as first_seen_at,
-        max(occurred_at) as last_seen_at
+        min(occurred_at) filter (where is_own_act) as first_seen_at,
+        max(occurred_at) filter (where is_own_act) as last_seen_at
 
-    from events
+    from acts_told
 
     group by user_id
 
