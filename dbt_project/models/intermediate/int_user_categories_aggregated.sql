@@ -20,9 +20,9 @@ categories_aggregated as (
         category,
 
         -- numerics
-        count_if(interaction = 'product_view') as n_product_views,
-        count_if(interaction = 'add_to_cart') as n_add_to_carts,
-        count_if(interaction = 'order_line') as n_order_lines,
+        count(*) filter (where interaction = 'product_view') as n_product_views,
+        count(*) filter (where interaction = 'add_to_cart') as n_add_to_carts,
+        count(*) filter (where interaction = 'order_line') as n_order_lines,
         count(*) as n_interactions,
         {{ money('sum(revenue)') }} as revenue
 

@@ -51,9 +51,10 @@ days_counted as (
 
     select
         user_id,
-        count_if(n_activities > 0) as active_days,
-        count_if(n_activities > 0 and days_ago <= 30) as recent_active_days,
-        count_if(n_activities > 0 and days_ago > 30 and days_ago <= 120)
+        count(*) filter (where n_activities > 0) as active_days,
+        count(*) filter (where n_activities > 0 and days_ago <= 30)
+            as recent_active_days,
+        count(*) filter (where n_activities > 0 and days_ago > 30 and days_ago <= 120)
             as earlier_active_days,
         sum(n_activities) as n_activities,
         sum(n_night_activities) as n_night_activities,

@@ -94,7 +94,7 @@ lines_summed as (
         user_id,
         count(*) as n_levelled_lines,
         sum(price_level) as bought_levels,
-        count_if(is_priced) as n_priced_lines,
+        count(*) filter (where is_priced) as n_priced_lines,
         count(discount) as n_discounted_lines,
         sum(discount) as discounts
 
