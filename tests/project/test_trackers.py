@@ -383,12 +383,11 @@ TRACKERS = {
     "amplitude": (amplitude, {}),
     "mixpanel": (mixpanel, {}),
 }
-# Of Snowplow every item of an order is an event, too, and counts as one: so do shares of
-# events, and what is ranked by them.
+# Of Snowplow every item of an order is an event, too, and counts as one: so do shares
+# of events, and what is ranked by them.
+PARTS = "night morning afternoon evening weekend mobile desktop tablet q1 q2 q3 q4"
 COUNTED_APART = {"n_events", "events_per_session", "n_rows"} | {
-    f"{part}_share"
-    for part in ("night", "morning", "afternoon", "evening", "weekend", "mobile")
-    + ("desktop", "tablet", "q1", "q2", "q3", "q4")
+    f"{part}_share" for part in PARTS.split()
 }
 RANKED_APART = {"marts.user_scores", "marts.user_score_parts"}
 
