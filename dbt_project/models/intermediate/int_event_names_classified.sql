@@ -20,7 +20,8 @@ classified as (
         event_names.event_name,
         coalesce(event_types.event_type, 'other') as event_type,
         coalesce(event_types.is_email_event, false) as is_email_event,
-        coalesce(event_types.is_ping, false) as is_ping
+        coalesce(event_types.is_ping, false) as is_ping,
+        event_types.alias is not null as is_known
 
     from event_names
 
