@@ -236,3 +236,12 @@ def test_a_hundred_thousand_persons_fit_within_a_minute(simulate: Callable):
     groups(features)
 
     assert perf_counter() - began < 60
+
+
+def test_the_clusters_that_everybody_gets_are_those_that_were_judged(simulate):
+    features = simulate(100, seed=8).drop(columns="archetype")
+
+    model = fit_clustering(features)
+
+    judged = model.scores.set_index("n_clusters")["inertia"][model.n_clusters]
+    assert model.pipeline["cluster"].inertia_ == pytest.approx(judged, rel=1e-9)
