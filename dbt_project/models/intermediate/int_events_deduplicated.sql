@@ -99,7 +99,8 @@ user_agents_read as (
 
         -- booleans
         coalesce(user_agents.is_bot, false) or bots.reason is not null as is_bot,
-        {{ is_without_rate('kept.currency', 'exchange_rates.rate') }} as is_without_rate,
+        {{ is_without_rate('kept.currency', 'exchange_rates.rate') }}
+            as is_without_rate,
 
         -- timestamps
         kept.occurred_at,
