@@ -1,4 +1,4 @@
-"""Persons of seven planted archetypes, with every column that user_features has."""
+"""Persons of seven planted archetypes, with the columns that tell them apart."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
