@@ -33,10 +33,10 @@ def frame(home: Home, question: str) -> pd.DataFrame:
         return connection.sql(question).df().set_index("user_id").sort_index()
 
 
-def test_ranks_are_those_of_pandas(sample: Home):
-    parts = frame(sample, "select * from marts.user_score_parts")
+def test_ranks_are_those_of_pandas(small_sample: Home):
+    parts = frame(small_sample, "select * from marts.user_score_parts")
     measures = frame(
-        sample,
+        small_sample,
         "select user_id, "
         + ", ".join(f"{sql} as {part}" for part, sql in RANKED.items())
         + " from marts.user_features",
@@ -53,10 +53,10 @@ def test_ranks_are_those_of_pandas(sample: Home):
         )
 
 
-def test_points_are_value_times_weight_and_add_up_to_the_score(sample: Home):
+def test_points_are_value_times_weight_and_add_up_to_the_score(small_sample: Home):
     weights = pd.read_csv(DBT / "seeds" / "score_weights.csv")
-    parts = frame(sample, "select * from marts.user_score_parts").astype(float)
-    scores = frame(sample, "select * from marts.user_scores").astype(float)
+    parts = frame(small_sample, "select * from marts.user_score_parts").astype(float)
+    scores = frame(small_sample, "select * from marts.user_scores").astype(float)
     parts = parts.join(scores.drop(columns="n_unknown_parts"))
     for score in SCORES:
         parts[f"{score}_value"] = scores[f"{score}_score"] / 100
@@ -74,9 +74,9 @@ def test_points_are_value_times_weight_and_add_up_to_the_score(sample: Home):
         assert scores[f"{score}_score"].std() > 0
 
 
-def test_every_person_has_scores_and_the_docs_say_why(sample: Home):
+def test_every_person_has_scores_and_the_docs_say_why(small_sample: Home):
     ((n_persons, n_scored),) = query(
-        sample,
+        small_sample,
         "select (select count(*) from marts.users), (select count(*) from "
         "marts.user_scores)",
     )
@@ -87,11 +87,11 @@ def test_every_person_has_scores_and_the_docs_say_why(sample: Home):
         for text in [(ROOT / "docs" / "scores.md").read_text()]
     ]
     ((user_id, score),) = query(
-        sample,
+        small_sample,
         "select user_id, engagement_score from marts.user_scores "
         "order by engagement_score desc, user_id limit 1",
     )
-    rows = query(sample, question.replace("u-1", user_id))
+    rows = query(small_sample, question.replace("u-1", user_id))
     told = [row for row in rows if row[0] == "engagement"]
     assert len(rows) == 23
     assert sum(points for *_, points in told) == score
