@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-import pyarrow as pa
 
 from warehouse.connection import transaction
 from warehouse.derived_tables import LOOKUPS
@@ -238,6 +237,8 @@ def _read_batch(
     connection: duckdb.DuckDBPyConnection, start: int, made_with: str
 ) -> None:
     """Read and keep one batch of the new ones."""
+    import pyarrow as pa  # which the commands that only tell of a warehouse do not need
+
     batch = connection.execute(
         "select user_agent from user_agents_new where number >= ? and number < ?",
         [start, start + BATCH],

@@ -5,10 +5,7 @@
         where
             user_id not in (
                 select user_id from {{ events }}
-                where
-                    not is_bot
-                    and not is_email_event
-                    and user_id is not null
+                where {{ makes_session() }} and user_id is not null
             )
     {%- endif -%}
 {%- endmacro %}

@@ -15,9 +15,7 @@ events as (
 
     select * from {{ ref('int_events_identified') }}
 
-    where
-        not is_bot
-        and not is_email_event
+    where {{ makes_session() }}
 
 ),
 

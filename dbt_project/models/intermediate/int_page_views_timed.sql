@@ -152,13 +152,7 @@ pauses_summarized as (
     select
         session_id,
         page_number,
-        sum(
-            case
-                when idle_seconds > {{ var("engaged_gap_seconds") }}
-                    then {{ var("engaged_gap_seconds") }}
-                else idle_seconds
-            end
-        ) as engaged_seconds,
+        sum({{ engaged_pause('idle_seconds') }}) as engaged_seconds,
         max(occurred_at) as left_at
 
     from pages_followed
@@ -179,10 +173,8 @@ pings_attributed as (
             else views.session_event_number
         end as page_number,
         pages_followed.occurred_at,
-        floor(
-            {{ seconds_since_1970('pages_followed.occurred_at') }}
-            / sources.ping_every_seconds
-        ) as slot
+        {{ ping_slot('pages_followed.occurred_at', 'sources.ping_every_seconds') }}
+            as slot
 
     from pages_followed
 
@@ -228,8 +220,12 @@ views_timed as (
                 then coalesce(pauses_summarized.engaged_seconds, 0)
             when pings_summarized.n_slots is null then 0
             else
-                sources.ping_every_seconds * (pings_summarized.n_slots - 1)
-                + sources.ping_first_after_seconds
+                {{ pinged_seconds(
+                    'pings_summarized.n_slots',
+                    1,
+                    'sources.ping_first_after_seconds',
+                    'sources.ping_every_seconds'
+                ) }}
         end as engaged_seconds,
         case
             when sources.ping_every_seconds is null

@@ -35,10 +35,9 @@ pings_read as (
                     coalesce(events.page_view_id, '')
                     || ' '
                     || cast(
-                        floor(
-                            {{ seconds_since_1970('session_events.occurred_at') }}
-                            / sources.ping_every_seconds
-                        ) as bigint
+                        {{ ping_slot(
+                            'session_events.occurred_at', 'sources.ping_every_seconds'
+                        ) }} as bigint
                     )
         end as page_slot
 
@@ -80,8 +79,12 @@ counted as (
         cast(sum(n_pages) as bigint) as n_pages,
         cast(
             sum(
-                ping_every_seconds * (n_slots - n_pages)
-                + ping_first_after_seconds * n_pages
+                {{ pinged_seconds(
+                    'n_slots',
+                    'n_pages',
+                    'ping_first_after_seconds',
+                    'ping_every_seconds'
+                ) }}
             ) as bigint
         ) as engaged_seconds
 

@@ -43,13 +43,7 @@ events_summarized as (
         ) as n_purchases,
         count(*) filter (where events.is_ping) as n_pings,
         cast(
-            sum(
-                case
-                    when session_events.idle_seconds > {{ var("engaged_gap_seconds") }}
-                        then {{ var("engaged_gap_seconds") }}
-                    else session_events.idle_seconds
-                end
-            ) as bigint
+            sum({{ engaged_pause('session_events.idle_seconds') }}) as bigint
         ) as engaged_seconds,
         max(session_events.occurred_at) filter (
             where events.event_type = 'add_to_cart'

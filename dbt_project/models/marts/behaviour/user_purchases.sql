@@ -56,7 +56,6 @@ orders_summed as (
         avg(gap_days) as mean_days_between_orders,
         median(gap_days) as median_days_between_orders,
         count(gap_days) as n_gaps,
-        -- Of whole numbers, whose sums are the same in any order.
         cast(sum(gap_days) as double) as gap_days,
         cast(sum(gap_days * gap_days) as double) as squared_gap_days,
         min(ordered_at) as first_order_at,
@@ -93,7 +92,9 @@ listed as (
             when n_gaps >= 2
                 then
                     sqrt(
-                        greatest(n_gaps * squared_gap_days - gap_days * gap_days, 0)
+                        {{ count_times_squares(
+                            'n_gaps', 'gap_days', 'squared_gap_days'
+                        ) }}
                         / (n_gaps * (n_gaps - 1))
                     )
         end as sd_days_between_orders,
