@@ -1,11 +1,11 @@
-"""Let segments of a new fit keep the ids of those whose members they took over."""
+"""Let segments of a new fit keep the ids of those that they continue."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-LEAST_OVERLAP = 0.3
+LEAST_OVERLAP = 1 / 3
 
 
 def match_segments(
@@ -13,15 +13,23 @@ def match_segments(
     labels: pd.Series,
     value_of_label: pd.Series,
     *,
+    by_old_model: pd.Series | None = None,
     retired: Collection[str] = (),
 ) -> dict[int, str]:
     """Give every new cluster the id of the old segment that it continues.
 
-    The overlap of a cluster and a segment is the share of their persons that they
-    have in common (Jaccard [1]_), among persons who are in both fits: people who came
-    since then change nothing. Ids are handed on so that the sum of overlaps is
-    greatest [2]_; below 0.3 a cluster is a new segment, with the next free number.
-    On a first fit, all are new; new ones are numbered by falling value.
+    Two things tell what continues what: in which segment the persons of a cluster
+    were, and in which one the old model would put them as they are today, which
+    compares both fits' centres in the old one's space, and works where nobody is in
+    both. Each is a vote of a person; the overlap of a cluster and a segment is the
+    share of votes for either that are for both (Jaccard [1]_). Who is in one fit only
+    has no vote about members: people who came since change nothing.
+
+    Ids are handed on so that the sum of overlaps is greatest [2]_. It takes more than
+    a third: two clusterings in halves that have nothing to do with each other share
+    that by chance. So the larger part of a segment that fell in two keeps its id, and
+    none does of one that fell in three alike. What continues nothing is a new segment
+    with the next free number; new ones are numbered by falling value.
 
     Parameters
     ----------
@@ -31,6 +39,8 @@ def match_segments(
         The new cluster of each person, indexed by `user_id`.
     value_of_label : Series of shape (n_clusters,)
         What orders new segments, such as mean revenue; every label must be there.
+    by_old_model : Series of shape (n_persons,), optional
+        `segment_id` that the old model gives each person today, indexed by `user_id`.
     retired : collection of str, default=()
         Ids that earlier segments had, and that no new one may take again.
 
@@ -62,9 +72,10 @@ def match_segments(
     without_value = sorted(int(label) for label in set(labels.unique()) - valued)
     if without_value:
         raise ValueError(f"labels have no value: {without_value}")
-    matched = _hand_on(previous.dropna(), labels)
+    old = [previous] if by_old_model is None else [previous, by_old_model]
+    matched = _hand_on(pd.concat([_votes(segment_ids, labels) for segment_ids in old]))
     by_value = value_of_label.sort_index().sort_values(ascending=False, kind="stable")
-    used = {*previous.dropna().unique(), *retired, *matched.values()}
+    used = set(retired).union(*(segment_ids.dropna() for segment_ids in old))
     next_number = 1 + max((_number(segment_id) for segment_id in used), default=0)
     for label in by_value.index:
         if label not in matched:
@@ -73,24 +84,85 @@ def match_segments(
     return {int(label): matched[label] for label in sorted(matched)}
 
 
-def _hand_on(previous: pd.Series, labels: pd.Series) -> dict[int, str]:
+def find_successors(previous: pd.Series, segment_ids: pd.Series) -> pd.DataFrame:
+    """Tell what became of every segment of the last fit.
+
+    Parameters
+    ----------
+    previous : Series of shape (n_previous_persons,)
+        `segment_id` of each person before, indexed by `user_id`.
+    segment_ids : Series of shape (n_persons,)
+        `segment_id` of each person after, indexed by `user_id`.
+
+    Returns
+    -------
+    DataFrame of shape (n_previous_segments, 5)
+        Ordered by number: `segment_id`; `successor_id`; `kind`: ``kept`` if the id goes
+        on, ``succeeded`` by the segment that took most of its members (the lowest
+        number of several), ``ended`` if none of them is left (no `successor_id`);
+        `n_shared` persons who are in both; `shared_share`, these among its members who
+        are still there, 0 to 1.
+
+    Examples
+    --------
+    >>> before = pd.Series({"ann": "segment_1", "bob": "segment_2", "eve": "segment_3"})
+    >>> after = pd.Series({"ann": "segment_1", "bob": "segment_1"})
+    >>> find_successors(before, after)["kind"].tolist()
+    ['kept', 'succeeded', 'ended']
+    """
+    shared = _votes(previous, segment_ids).value_counts()
+    current = set(segment_ids.dropna())
+    rows = []
+    for segment_id in _by_number(previous.dropna().unique()):
+        went_to = {
+            successor_id: int(shared[segment_id, successor_id])
+            for successor_id in _by_number(current)
+            if (segment_id, successor_id) in shared.index
+        }
+        if segment_id in current:
+            kind, successor_id = "kept", segment_id
+        elif went_to:
+            kind, successor_id = "succeeded", max(went_to, key=went_to.__getitem__)
+        else:
+            kind, successor_id = "ended", None
+        n_shared = went_to.get(successor_id, 0)
+        rows.append(
+            {
+                "segment_id": segment_id,
+                "successor_id": successor_id,
+                "kind": kind,
+                "n_shared": n_shared,
+                "shared_share": n_shared / max(1, sum(went_to.values())),
+            }
+        )
+    columns = ["segment_id", "successor_id", "kind", "n_shared", "shared_share"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _votes(before: pd.Series, after: pd.Series) -> pd.DataFrame:
+    """Pair what each person who is in both had before, and has after."""
+    return pd.DataFrame({"before": before, "after": after}).dropna()
+
+
+def _hand_on(votes: pd.DataFrame) -> dict[int, str]:
     """Match labels to old ids wherever they overlap enough."""
-    both = pd.DataFrame({"segment_id": previous, "label": labels}).dropna()
-    if both.empty:
+    if votes.empty:
         return {}
-    shared = pd.crosstab(both["label"].astype(int), both["segment_id"]).sort_index()
-    shared = shared.reindex(
-        columns=sorted(shared, key=lambda name: (_number(name), name))
-    )
+    shared = pd.crosstab(votes["after"].astype(int), votes["before"]).sort_index()
+    shared = shared.reindex(columns=_by_number(shared))
     union = shared.sum(axis=1).to_numpy()[:, None] + shared.sum().to_numpy() - shared
     overlap = shared / union
-    overlap = overlap.where(overlap >= LEAST_OVERLAP, 0)
+    overlap = overlap.where(overlap > LEAST_OVERLAP, 0)
     rows, columns = linear_sum_assignment(overlap.to_numpy(), maximize=True)
     return {
         overlap.index[row]: str(overlap.columns[column])
         for row, column in zip(rows, columns, strict=True)
         if overlap.iloc[row, column] > 0
     }
+
+
+def _by_number(segment_ids: Iterable[str]) -> list[str]:
+    return sorted(segment_ids, key=lambda name: (_number(name), name))
 
 
 def _number(segment_id: str) -> int:
