@@ -149,7 +149,7 @@ def _hand_on(votes: pd.DataFrame) -> dict[int, str]:
     if votes.empty:
         return {}
     shared = pd.crosstab(votes["after"].astype(int), votes["before"]).sort_index()
-    shared = shared.reindex(columns=_by_number(shared))
+    shared = shared.reindex(columns=_by_number(shared.columns))
     union = shared.sum(axis=1).to_numpy()[:, None] + shared.sum().to_numpy() - shared
     overlap = shared / union
     overlap = overlap.where(overlap > LEAST_OVERLAP, 0)
