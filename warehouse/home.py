@@ -63,6 +63,7 @@ class Settings(BaseModel):
     rules_min_support: float = Field(0.001, gt=0, le=1)
     rules_min_confidence: float = Field(0.2, ge=0, le=1)
     rules_max_items: Literal[2] = 2
+    provisional_days: int = Field(7, ge=0, le=366)
     reporting_currency: Annotated[str | None, AfterValidator(_currency_code)] = None
     keep_snapshots: int = Field(7, ge=1)
     max_quarantined_share: float | None = Field(None, ge=0, le=1)

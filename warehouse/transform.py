@@ -118,6 +118,7 @@ def dbt_variables(home: Home, as_of: datetime, run_id: str) -> dict[str, Any]:
         "max_users_per_identifier": settings.max_users_per_identifier,
         "match_threshold": settings.match_threshold,
         "rfm_binning": settings.rfm_binning,
+        "provisional_days": settings.provisional_days,
         "reporting_currency": settings.reporting_currency,
         "rules_min_support": settings.rules_min_support,
         "rules_min_confidence": settings.rules_min_confidence,
