@@ -144,6 +144,12 @@ def _segment(
         }
     )
     persons["persona_id"] = persons["segment_id"].str.replace("segment_", "persona_")
+    persons = persons.assign(
+        is_provisional=False, distance=None, confidence=1.0, next_segment_id=None
+    )
+    catalog = catalog.assign(
+        rule_sql="", rule_accuracy=None, rule_precision=None, rule_recall=None
+    )
     return _Found(
         version=card["version"],
         tables={
@@ -271,7 +277,7 @@ def _replace_tables(
     with transaction(connection):
         for table, columns in ML.items():
             connection.execute(f"delete from {table}")
-            frame = tables[table]
+            frame = tables.get(table, pd.DataFrame())
             if frame.empty:
                 continue
             connection.register("answer", frame[list(columns)])
