@@ -31,6 +31,7 @@ PREVIOUS = {
         "entered_at": "TIMESTAMP",
         "updated_at": "TIMESTAMP",
         "model_version": "VARCHAR",
+        "is_provisional": "BOOLEAN",
     },
     "previous.segment_history": {
         "user_id": "VARCHAR",
@@ -47,6 +48,31 @@ PREVIOUS = {
         "to_segment_id": "VARCHAR",
         "changed_at": "TIMESTAMP",
     },
+    "previous.segment_models": {
+        "run_id": "VARCHAR",
+        "model_version": "VARCHAR",
+        "algorithm": "VARCHAR",
+        "n_segments": "INTEGER",
+        "n_persons": "BIGINT",
+        "features": "VARCHAR",
+        "parameters": "VARCHAR",
+        "versions": "VARCHAR",
+        "metrics": "VARCHAR",
+        "verdict": "VARCHAR",
+        "sha256": "VARCHAR",
+        "n_bytes": "BIGINT",
+        "trained_at": "TIMESTAMP",
+    },
+    "previous.segment_successors": {
+        "run_id": "VARCHAR",
+        "model_version": "VARCHAR",
+        "segment_id": "VARCHAR",
+        "successor_id": "VARCHAR",
+        "kind": "VARCHAR",
+        "n_shared": "BIGINT",
+        "shared_share": "DOUBLE",
+        "changed_at": "TIMESTAMP",
+    },
 }
 
 ML = {
@@ -55,12 +81,20 @@ ML = {
         "segment_id": "VARCHAR NOT NULL",
         "persona_id": "VARCHAR NOT NULL",
         "model_version": "VARCHAR NOT NULL",
+        "is_provisional": "BOOLEAN NOT NULL",  # by context, until there is more history
+        "distance": "DOUBLE",  # to the middle of the segment, as the model measures
+        "confidence": "DOUBLE",  # 0 to 1
+        "next_segment_id": "VARCHAR",  # the next nearest
     },
     "ml.segment_catalog": {
         "segment_id": "VARCHAR NOT NULL",
         "segment_name": "VARCHAR NOT NULL",
         "description": "VARCHAR NOT NULL",
         "rule_text": "VARCHAR NOT NULL",
+        "rule_sql": "VARCHAR NOT NULL",  # a condition on marts.user_features
+        "rule_accuracy": "DOUBLE",  # null, as the next two, where there is no rule
+        "rule_precision": "DOUBLE",
+        "rule_recall": "DOUBLE",
         "silhouette": "DOUBLE",
         "model_version": "VARCHAR NOT NULL",
     },
@@ -70,6 +104,57 @@ ML = {
         "narrative": "VARCHAR NOT NULL",
         "n_users": "BIGINT NOT NULL",
         "traits": "JSON NOT NULL",
+    },
+    "ml.model_candidates": {  # that the serving model was chosen from
+        "model_version": "VARCHAR NOT NULL",
+        "candidate_id": "VARCHAR NOT NULL",  # such as kmeans-5
+        "algorithm": "VARCHAR NOT NULL",
+        "parameters": "JSON NOT NULL",
+        "n_clusters": "INTEGER NOT NULL",
+        "silhouette": "DOUBLE",  # null, as other scores, where it cannot be measured
+        "calinski_harabasz": "DOUBLE",
+        "davies_bouldin": "DOUBLE",
+        "inertia": "DOUBLE",
+        "is_elbow": "BOOLEAN NOT NULL",
+        "stability": "DOUBLE",
+        "noise_share": "DOUBLE",
+        "smallest_share": "DOUBLE",
+        "n_fitted": "BIGINT NOT NULL",
+        "n_judged": "BIGINT NOT NULL",
+        "is_eligible": "BOOLEAN NOT NULL",
+        "is_chosen": "BOOLEAN NOT NULL",
+        "reason": "VARCHAR NOT NULL",
+    },
+    "ml.feature_separation": {
+        "model_version": "VARCHAR NOT NULL",
+        "feature": "VARCHAR NOT NULL",
+        "test": "VARCHAR NOT NULL",  # kruskal, chi_square
+        "statistic": "DOUBLE",
+        "p_value": "DOUBLE",
+        "p_adjusted": "DOUBLE",
+        "effect_size": "DOUBLE",
+        "effect": "VARCHAR NOT NULL",  # none, small, medium, large
+    },
+    "ml.segment_models": {  # one row: the model that was fitted in this run, if any was
+        "model_version": "VARCHAR NOT NULL",
+        "algorithm": "VARCHAR NOT NULL",
+        "n_segments": "INTEGER NOT NULL",
+        "n_persons": "BIGINT NOT NULL",
+        "features": "JSON NOT NULL",  # names
+        "parameters": "JSON NOT NULL",
+        "versions": "JSON NOT NULL",  # of libraries, and of the file's format
+        "metrics": "JSON NOT NULL",
+        "verdict": "VARCHAR NOT NULL",  # why this one
+        "sha256": "VARCHAR NOT NULL",  # of the file; see `model_store`
+        "n_bytes": "BIGINT NOT NULL",
+    },
+    "ml.segment_successors": {  # of the segments before a fit in this run, if any
+        "model_version": "VARCHAR NOT NULL",
+        "segment_id": "VARCHAR NOT NULL",
+        "successor_id": "VARCHAR",  # null if nobody went on
+        "kind": "VARCHAR NOT NULL",  # kept, succeeded, ended
+        "n_shared": "BIGINT NOT NULL",
+        "shared_share": "DOUBLE",  # of those of the old one who are still there
     },
 }
 

@@ -297,8 +297,8 @@ def _add_to_older_tables(
 def _drop_outgrown(
     connection: duckdb.DuckDBPyConnection, found: dict[tuple[str, str], bool]
 ) -> None:
-    """Drop tables of an earlier version that each build fills anew anyway."""
-    for table, columns in IDENTITY.items():
+    """Drop tables of an earlier version that each run fills anew anyway."""
+    for table, columns in (IDENTITY | ML).items():
         there = {column for name, column in found if name == table}
         if there and there != columns.keys():
             connection.execute(f"drop table {table}")

@@ -29,6 +29,8 @@ _REMEMBERED = (
     ("segments", "user_segments"),
     ("segments", "segment_history"),
     ("segments", "segment_changes"),
+    ("segments", "segment_models"),
+    ("segments", "segment_successors"),
 )
 
 _SNAPSHOT_NAME = re.compile(r"^tessera_(\d{6,})\.duckdb$")

@@ -42,9 +42,13 @@ catalog_sized as (
         segments_named.segment_name,
         segments_named.description,
         segments_named.rule_text,
+        segments_named.rule_sql,
         segments_named.model_version,
 
         -- numerics
+        segments_named.rule_accuracy,
+        segments_named.rule_precision,
+        segments_named.rule_recall,
         segments_named.silhouette,
         cast(coalesce(members_counted.n_users, 0) as bigint) as n_users,
         coalesce(

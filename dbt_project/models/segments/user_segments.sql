@@ -32,6 +32,7 @@ assignments_joined as (
         assigned.persona_id,
         segments_named.segment_name,
         assigned.model_version,
+        assigned.is_provisional,
         comparisons.change,
         comparisons.from_segment_id,
         comparisons.changed_at,
@@ -42,7 +43,8 @@ assignments_joined as (
             assigned.segment_id = assigned_before.segment_id
             and assigned.persona_id = assigned_before.persona_id
             and segments_named.segment_name = assigned_before.segment_name
-            and assigned.model_version = assigned_before.model_version,
+            and assigned.model_version = assigned_before.model_version
+            and assigned.is_provisional = assigned_before.is_provisional,
             false
         ) as is_row_unchanged
 
@@ -74,6 +76,9 @@ memory_carried_on as (
         -- strings
         segment_name,
         model_version,
+
+        -- booleans
+        is_provisional,
 
         -- timestamps
         coalesce(changed_at, entered_at) as entered_at,

@@ -13,6 +13,10 @@ renamed as (
         segment_name,
         description,
         rule_text,
+        rule_sql,
+        rule_accuracy,
+        rule_precision,
+        rule_recall,
         silhouette,
         model_version
 

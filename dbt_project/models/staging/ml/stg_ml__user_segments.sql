@@ -12,7 +12,11 @@ renamed as (
         user_id,
         segment_id,
         persona_id,
-        model_version
+        next_segment_id,
+        model_version,
+        distance,
+        confidence,
+        is_provisional
 
     from source
 

@@ -15,6 +15,8 @@ renamed as (
         previous_segment_id,
         segment_name,
         model_version,
+        -- Snapshots of earlier versions do not say: nobody was.
+        coalesce(is_provisional, false) as is_provisional,
         entered_at,
         updated_at
 
