@@ -11,6 +11,7 @@ import sklearn
 import skops.io
 
 from ml import clustering, preprocessing
+from ml.archives import settle_archive
 from ml.clustering import ClusterModel, checked_matrix
 from ml.errors import ModelRefusedError
 
@@ -48,6 +49,8 @@ OUR_TYPES = {
 def to_bytes(model: ClusterModel, card: dict) -> bytes:
     """Write a model and its card as bytes in skops' format; never a pickle.
 
+    Equal models and cards have equal bytes.
+
     Parameters
     ----------
     model : ClusterModel
@@ -82,7 +85,7 @@ def to_bytes(model: ClusterModel, card: dict) -> bytes:
             allow_nan=False,
         ),
     }
-    return skops.io.dumps(content, compression=zipfile.ZIP_DEFLATED, compresslevel=6)
+    return settle_archive(skops.io.dumps(content))
 
 
 def from_bytes(content: bytes) -> tuple[ClusterModel, dict]:

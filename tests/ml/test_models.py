@@ -4,7 +4,7 @@ import io
 import os
 import pickle
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from ml.archives import FIRST_DAY
 from ml.clustering import ClusterModel, assign_clusters, fit_clustering
 from ml.errors import ModelRefusedError
 from ml.models import TRUSTED, from_bytes, model_version, to_bytes
@@ -52,6 +53,15 @@ def test_a_model_comes_back_with_its_card(content, model, training):
     assert opened.n_clusters == model.n_clusters
     assert opened.scores.equals(model.scores)
     assert assign_clusters(opened, training).equals(assign_clusters(model, training))
+
+
+def test_equal_models_have_equal_bytes(content):
+    assert to_bytes(*from_bytes(content)) == content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        times = {member.date_time for member in archive.infolist()}
+        names = archive.namelist()
+    assert times == {FIRST_DAY}
+    assert max(len(PurePath(name).stem) for name in names) == len("schema")
 
 
 def test_an_opened_model_reads_columns_by_name(content, model, training):
