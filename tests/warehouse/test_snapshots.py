@@ -9,6 +9,7 @@ import pytest
 
 from warehouse import ledger, snapshots
 from warehouse.connection import open_snapshot, open_work
+from warehouse.derived_tables import ML
 from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.home import Home
 from warehouse.raw_tables import LEDGER, create_tables
@@ -166,6 +167,31 @@ def test_a_lost_working_file_gets_its_record_of_runs_back(home: Home):
         create_tables(connection)
         snapshots.restore_ledger(connection, home)
         assert ledger.open_run(connection, NOON).run_id == "run_000002"
+
+
+def test_what_an_earlier_version_did_not_have_is_made_anew(home: Home):
+    with open_work(home) as connection:
+        connection.execute("alter table ml.user_segments drop column is_provisional")
+        connection.execute(
+            "insert into ml.user_segments by name select 'a' as user_id, "
+            "'b' as segment_id, 'c' as persona_id, 'd' as model_version"
+        )
+        connection.execute("drop table ml.segment_models")
+
+        create_tables(connection)
+
+        found = dict(
+            connection.execute(
+                "select column_name, is_nullable from duckdb_columns() "
+                "where schema_name = 'ml' and table_name = 'user_segments'"
+            ).fetchall()
+        )
+        assert connection.execute("from ml.user_segments").fetchall() == []
+        assert connection.execute("from ml.segment_models").fetchall() == []
+    assert found == {
+        name: not kind.endswith("NOT NULL")
+        for name, kind in ML["ml.user_segments"].items()
+    }
 
 
 def test_pages_are_replaced_in_one_step(home: Home):
