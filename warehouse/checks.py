@@ -115,6 +115,15 @@ def record_links(
     _record(connection, run_id, [cut, largest])
 
 
+def record_refused_models(
+    connection: duckdb.DuckDBPyConnection, run_id: str, refusals: list[str]
+) -> None:
+    """Keep which fitted models could not be opened, a sentence each, and why."""
+    told = "; ".join(refusals) or "no fitted model was refused"
+    check = Check("model_accepted", "warn", float(len(refusals)), 0, told)
+    _record(connection, run_id, [check])
+
+
 def failed_warnings(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
     """List the failed checks of a run that do not stop it, each in a line of words."""
     failed = connection.execute(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-from dataclasses import dataclass
-from pathlib import Path
+import json
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -16,11 +15,10 @@ from warehouse.derived_tables import ML
 from warehouse.errors import TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
+from warehouse.model_store import keep_model, open_last_good
 
 if TYPE_CHECKING:
     from ml.clustering import ClusterModel
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,7 @@ class Segmentation:
     model_version: str | None
     was_trained: bool
     message: str
+    refusals: list[str] = field(default_factory=list)  # of models, a sentence each
 
 
 def segment_persons(
@@ -59,22 +58,29 @@ def segment_persons(
     retired = connection.execute(
         "select distinct segment_id from previous.segment_history order by segment_id"
     ).fetchall()
-    model_bytes = None if train else _current_model(home, previous)
+    serving, refusals = None, []
+    if not train:
+        serving, refusals = open_last_good(
+            home, connection, partial(_open_model, features)
+        )
     try:
         found = _segment(
             features,
             traits,
             previous,
             [segment_id for (segment_id,) in retired],
-            model_bytes,
+            serving,
         )
     except TooFewPersonsError as error:
         _replace_tables(connection, {table: pd.DataFrame() for table in ML})
         return Segmentation(
-            len(features), 0, None, False, f"nobody is segmented: {error}"
+            len(features), 0, None, False, f"nobody is segmented: {error}", refusals
         )
     if found.fresh_model is not None:
-        _keep_model(home, found.version, found.fresh_model)
+        sha256 = keep_model(home, found.version, found.fresh_model)
+        found.tables["ml.segment_models"] = found.registered.assign(
+            sha256=sha256, n_bytes=len(found.fresh_model)
+        )
     fault_point("segment")
     _replace_tables(connection, found.tables)
     was_trained = found.fresh_model is not None
@@ -86,12 +92,8 @@ def segment_persons(
         model_version=found.version,
         was_trained=was_trained,
         message=f"{len(features):,} persons in {n_segments} segments, {verb}",
+        refusals=refusals,
     )
-
-
-def model_path(home: Home, version: str) -> Path:
-    """Name the file of a model version."""
-    return home.models / f"{version}.skops"
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class _Found:
     version: str
     tables: dict[str, pd.DataFrame]
     fresh_model: bytes | None
+    registered: pd.DataFrame
 
 
 def _segment(
@@ -108,7 +111,7 @@ def _segment(
     traits: pd.DataFrame,
     previous: pd.DataFrame,
     retired: list[str],
-    model_bytes: bytes | None,
+    serving: tuple[ClusterModel, dict] | None,
 ) -> _Found:
     """Chain the steps of `ml`, from features to its tables."""
     from ml.clustering import assign_clusters, silhouettes_by_cluster
@@ -116,7 +119,6 @@ def _segment(
     from ml.explaining import explain_segments
     from ml.personas import describe_personas
 
-    serving = _serving_model(features, model_bytes)
     model, card, fresh_model = (
         (*serving, None) if serving else _train(features, previous, retired)
     )
@@ -158,24 +160,46 @@ def _segment(
             "ml.personas": personas,
         },
         fresh_model=fresh_model,
+        registered=_registered(model, card),
     )
 
 
-def _serving_model(
-    features: pd.DataFrame, model_bytes: bytes | None
-) -> tuple[ClusterModel, dict] | None:
-    """Open the current model, if there is one that can read these features."""
+def _open_model(features: pd.DataFrame, content: bytes) -> tuple[ClusterModel, dict]:
+    """Open a model; one that reads features that there are no more is refused."""
     from ml.errors import ModelRefusedError
     from ml.models import from_bytes
 
-    if model_bytes is None:
-        return None
-    try:
-        model, card = from_bytes(model_bytes)
-    except ModelRefusedError as refusal:
-        logger.warning("the current model is fitted anew: %s", refusal)
-        return None
-    return (model, card) if set(model.feature_names) <= set(features) else None
+    model, card = from_bytes(content)
+    if gone := sorted(set(model.feature_names) - set(features)):
+        raise ModelRefusedError(
+            f"it reads features that are no more: {', '.join(gone)}"
+        )
+    return model, card
+
+
+def _registered(model: ClusterModel, card: dict) -> pd.DataFrame:
+    """Tell the registry of a model, but for its file."""
+    import numpy
+    import sklearn
+    import skops
+
+    from ml.models import FORMAT
+
+    versions = {"format": FORMAT} | {
+        library.__name__: library.__version__ for library in (numpy, sklearn, skops)
+    }
+    row = {
+        "model_version": card["version"],
+        "algorithm": "kmeans",
+        "n_segments": model.n_clusters,
+        "n_persons": card["n_persons"],
+        "features": json.dumps(list(model.feature_names)),
+        "parameters": json.dumps({"n_clusters": model.n_clusters}),
+        "versions": json.dumps(versions),
+        "metrics": json.dumps(model.scores.to_dict("list")),
+        "verdict": "the best of those that were tried",
+    }
+    return pd.DataFrame([row])
 
 
 def _train(
@@ -240,34 +264,6 @@ def _read_frame(connection: duckdb.DuckDBPyConnection, table: str) -> pd.DataFra
             f"{table} is not built yet: run `tessera build` first"
         ) from error
     return frame.set_index("user_id")
-
-
-def _current_model(home: Home, previous: pd.DataFrame) -> bytes | None:
-    """Read the model behind the current snapshot, if its bytes are what was kept."""
-    versions = previous["model_version"].dropna().unique()
-    if len(versions) != 1:
-        return None
-    path = model_path(home, versions[0])
-    seal = path.with_suffix(".sha256")
-    if not (path.exists() and seal.exists()):
-        return None
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != seal.read_text().strip():
-        return None
-    return content
-
-
-def _keep_model(home: Home, version: str, content: bytes) -> None:
-    """Write a model and its seal, the seal last."""
-    path = model_path(home, version)
-    seal = path.with_suffix(".sha256")
-    digest = hashlib.sha256(content).hexdigest()
-    for target, written in ((path, content), (seal, f"{digest}\n".encode())):
-        partial = target.with_name(f".{target.name}.partial")
-        partial.write_bytes(written)
-        partial.chmod(0o600)
-        partial.replace(target)
-        fault_point("segment")
 
 
 def _replace_tables(

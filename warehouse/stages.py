@@ -223,6 +223,7 @@ def segment(
             snapshots.remember_previous(connection, home)
             fault_point("segment")
             found = segmentation.segment_persons(connection, home, train=train)
+            checks.record_refused_models(connection, run.run_id, found.refusals)
         fault_point("segment")
         built = transform.build_models(
             home,

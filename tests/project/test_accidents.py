@@ -20,7 +20,7 @@ from running import (
     write_sample,
 )
 
-from warehouse import ledger, snapshots, stages
+from warehouse import ledger, segmentation, snapshots, stages
 from warehouse.connection import open_snapshot, open_work
 from warehouse.home import Home, writer_lock
 
@@ -251,6 +251,27 @@ def test_a_lost_working_file_loses_nothing_that_was_published(
     assert last_version is not None
     assert snapshots.current_version(home) == last_version + 1
     assert fingerprints(home) == fingerprints(small_sample)
+
+
+def test_a_damaged_model_is_refused_and_the_same_is_fitted_anew(
+    small_sample: Home, tmp_path: Path
+):
+    home = Home.at(tmp_path / "copy")
+    shutil.copytree(small_sample.root, home.root, symlinks=True)
+    (file,) = home.models.iterdir()
+    content = file.read_bytes()
+    file.write_bytes(content[:-1])
+
+    with open_work(home) as connection:
+        snapshots.remember_previous(connection, home)
+        found = segmentation.segment_persons(connection, home)
+        rows = connection.execute("select sha256 from ml.segment_models").fetchall()
+
+    (refusal,) = found.refusals
+    assert "fitted by run_000001, is refused" in refusal
+    assert found.was_trained
+    assert rows == [(hashlib.sha256(content).hexdigest(),)]
+    assert file.read_bytes() == content
 
 
 def test_a_busy_warehouse_is_told_with_the_pid(small_sample: Home):
