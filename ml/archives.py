@@ -37,10 +37,10 @@ def settle_archive(content: bytes) -> bytes:
     members[SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
     settled = io.BytesIO()
     with zipfile.ZipFile(settled, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as target:
-        for name in sorted(members):
+        for name, inside in members.items():
             member = zipfile.ZipInfo(name, FIRST_DAY)
             member.compress_type = zipfile.ZIP_DEFLATED
-            target.writestr(member, members[name])
+            target.writestr(member, inside)
     return settled.getvalue()
 
 
