@@ -136,7 +136,7 @@ def _segment(
     )
     catalog["segment_name"] = catalog["segment_id"].map(name_of)
     catalog["rule_text"] = catalog["segment_id"].map(
-        explain_segments(features, segment_ids)
+        explain_segments(features, segment_ids)["rule_text"]
     )
     persons = pd.DataFrame(
         {
