@@ -58,19 +58,20 @@ def contrast_segments(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame
     >>> contrast_segments(features, pd.Series([0, 0, 1, 1]))["n_orders"].tolist()
     [-1.0, 1.0]
     """
-    segments = sorted(labels.unique())
+    segments, codes = _encode(features, labels)
     deltas = pd.DataFrame(0.0, index=segments, columns=feature_names(features))
-    of_person = labels.reindex(features.index).to_numpy()
-    half = pd.Series(of_person).value_counts().reindex(segments) / 2
+    half = _sum_by_code(codes, len(segments)) / 2
     for name in feature_names(features):
         applies = applicable(features, name)
-        members = pd.Series(of_person[applies])
-        ranks = pd.Series(rankdata(features[name].to_numpy(float)[applies]))
-        n_members = members.value_counts().reindex(segments, fill_value=0)
+        members = codes[applies]
+        ranks = rankdata(features[name].to_numpy(float)[applies])
+        n_members = _sum_by_code(members, len(segments))
         n_others = len(members) - n_members
-        mean_rank = ranks.groupby(members).mean().reindex(segments).astype(float)
-        wins = (mean_rank - (n_members + 1) / 2) / n_others.where(n_others > 0)
-        deltas[name] = (2 * wins - 1).where(n_members >= half).fillna(0.0)
+        is_compared = (n_members >= half) & (n_members > 0) & (n_others > 0)
+        rank_sums = _sum_by_code(members, len(segments), ranks)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            wins = (rank_sums / n_members - (n_members + 1) / 2) / n_others
+        deltas[name] = np.where(is_compared, 2 * wins - 1, 0.0)
     return deltas
 
 
@@ -88,21 +89,30 @@ def average_segments(
         NaN where too few persons are averaged.
     everybody : Series of shape (n_features,)
     """
-    of_person = labels.reindex(features.index)
+    segments, codes = _encode(features, labels)
     averages, everybody = {}, {}
     for name in feature_names(features):
         applies = applicable(features, name)
-        values = features[name].astype(float).where(applies)
-        grouped = values.groupby(of_person)
-        is_known = grouped.count() >= FEWEST_DESCRIBED
-        averages[name] = grouped.mean().where(is_known)
-        enough = applies.sum() >= FEWEST_DESCRIBED
+        values = features[name].to_numpy(float)[applies]
+        n_members = _sum_by_code(codes[applies], len(segments))
+        sums = _sum_by_code(codes[applies], len(segments), values)
+        averages[name] = np.divide(
+            sums,
+            n_members,
+            out=np.full(len(segments), np.nan),
+            where=n_members >= FEWEST_DESCRIBED,
+        )
+        enough = len(values) >= FEWEST_DESCRIBED
         everybody[name] = values.mean() if enough else np.nan
-    return pd.DataFrame(averages), pd.Series(everybody, dtype=float)
+    return pd.DataFrame(averages, index=segments), pd.Series(everybody, dtype=float)
 
 
 def describe_segments(
-    features: pd.DataFrame, labels: pd.Series, *, n_phrases: int = 3
+    features: pd.DataFrame,
+    labels: pd.Series,
+    *,
+    n_phrases: int = 3,
+    deltas: pd.DataFrame | None = None,
 ) -> pd.Series:
     """Say in one sentence each what sets the segments apart from everybody.
 
@@ -114,6 +124,8 @@ def describe_segments(
         The segment of each person, by the same index in any order.
     n_phrases : int, default=3
         Features to tell, the most telling first, one of each group before a second.
+    deltas : DataFrame of shape (n_segments, n_features), optional
+        What `contrast_segments` says of them, if it was asked already.
 
     Returns
     -------
@@ -126,7 +138,8 @@ def describe_segments(
     >>> describe_segments(features, pd.Series([0] * 15 + [1] * 5))[1]
     'They order 3 times as often as everybody (9 against 3 orders).'
     """
-    deltas = contrast_segments(features, labels)
+    if deltas is None:
+        deltas = contrast_segments(features, labels)
     averages, everybody = average_segments(features, labels)
     sizes = labels.value_counts()
     return pd.Series(
@@ -161,6 +174,19 @@ def rank_features(deltas: pd.Series) -> list[str]:
     return [name for name, first in zip(telling, is_first, strict=True) if first] + [
         name for name, first in zip(telling, is_first, strict=True) if not first
     ]
+
+
+def _encode(features: pd.DataFrame, labels: pd.Series) -> tuple[pd.Index, np.ndarray]:
+    """List the segments, sorted, and give everybody the place of theirs."""
+    segments = pd.Index(sorted(labels.unique()))
+    return segments, segments.get_indexer(pd.Index(labels.reindex(features.index)))
+
+
+def _sum_by_code(
+    codes: np.ndarray, n_segments: int, values: np.ndarray | None = None
+) -> np.ndarray:
+    """Sum values (without any: count persons) by segment; shape (n_segments,)."""
+    return np.bincount(codes, weights=values, minlength=n_segments)
 
 
 def _describe(
