@@ -11,3 +11,7 @@ class ModelRefusedError(ValueError):
 
 class TooLittleToLearnError(ValueError):
     """There are too few records, or too few alike, to learn who is one person."""
+
+
+class CatalogRefusedError(ValueError):
+    """The catalog of names is contradictory; the message says where and what to do."""

@@ -1,187 +1,34 @@
 """Give every segment a name that says what its persons do."""
 
-from dataclasses import dataclass
-from typing import Literal
+import re
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from ml.catalog import Condition, SegmentName, read_catalog
 from ml.contrasts import contrast_segments, describe_segments, rank_features
 from ml.features import look_up
 
-Direction = Literal["high", "low", "none", "some", "once", "repeat"]
-
-# The least strength at which a condition holds: for `high` and `low`, Cliff's delta
-# against all others; for the rest, the share of the segment for whom it is so.
-THRESHOLDS: dict[Direction, float] = {
-    "high": 0.3,
-    "low": 0.3,
-    "none": 0.9,
-    "some": 0.6,
-    "once": 0.75,
-    "repeat": 0.6,
-}
-
-
-@dataclass(frozen=True)
-class SegmentName:
-    """A name, the persona that goes by it, and all that must hold for it."""
-
-    name: str
-    persona: str
-    conditions: tuple[tuple[str, Direction], ...]
-
-
-# By falling priority: where two names fit a segment equally well, the first is taken.
-CATALOG = (
-    SegmentName(
-        "Champions",
-        "The Champion",
-        (
-            ("n_orders", "repeat"),
-            ("n_orders", "high"),
-            ("revenue", "high"),
-            ("recency_days", "low"),
-            ("n_sessions", "high"),
-        ),
-    ),
-    SegmentName(
-        "At Risk",
-        "The Regular Who Stays Away",
-        (
-            ("n_orders", "repeat"),
-            ("recency_days", "high"),
-            ("days_since_last_order", "high"),
-        ),
-    ),
-    SegmentName(
-        "Deal Seekers",
-        "The Deal Seeker",
-        (
-            ("n_orders", "some"),
-            ("average_unit_price", "low"),
-            ("product_views_per_session", "high"),
-        ),
-    ),
-    SegmentName(
-        "Deal Buyers",
-        "The Deal Buyer",
-        (("n_orders", "some"), ("average_unit_price", "low")),
-    ),
-    SegmentName(
-        "Frequent Buyers",
-        "The Regular",
-        (("n_orders", "repeat"), ("n_orders", "high")),
-    ),
-    SegmentName(
-        "Buyers",
-        "The Buyer",
-        (("n_orders", "some"), ("n_orders", "high")),
-    ),
-    SegmentName(
-        "Big Spenders",
-        "The Big Spender",
-        (
-            ("n_orders", "some"),
-            ("average_order_value", "high"),
-            ("revenue", "high"),
-        ),
-    ),
-    SegmentName(
-        "Bulk Buyers",
-        "The Bulk Buyer",
-        (("n_orders", "some"), ("items_per_order", "high")),
-    ),
-    SegmentName(
-        "Premium Buyers",
-        "The Connoisseur",
-        (("n_orders", "some"), ("average_unit_price", "high")),
-    ),
-    SegmentName(
-        "Cart Abandoners",
-        "The Hesitant Shopper",
-        (
-            ("add_to_carts_per_session", "some"),
-            ("cart_abandonment_share", "high"),
-            ("n_orders", "low"),
-        ),
-    ),
-    SegmentName(
-        "Window Shoppers",
-        "The Window Shopper",
-        (
-            ("n_orders", "none"),
-            ("product_views_per_session", "some"),
-            ("add_to_carts_per_session", "low"),
-        ),
-    ),
-    SegmentName(
-        "Lapsed Visitors",
-        "The Visitor of Old",
-        (("n_orders", "none"), ("recency_days", "high")),
-    ),
-    SegmentName(
-        "Passing Visitors",
-        "The Passer-By",
-        (("n_orders", "none"), ("n_sessions", "low")),
-    ),
-    SegmentName(
-        "Curious Visitors",
-        "The Curious Visitor",
-        (("n_orders", "none"), ("n_sessions", "high")),
-    ),
-    SegmentName(
-        "Visitors Who Never Bought",
-        "The Visitor Who Never Bought",
-        (("n_orders", "none"),),
-    ),
-    SegmentName(
-        "New Buyers",
-        "The New Face",
-        (("n_orders", "some"), ("tenure_days", "low")),
-    ),
-    SegmentName(
-        "Lapsed One-Time Buyers",
-        "The Guest of Long Ago",
-        (("n_orders", "once"), ("recency_days", "high")),
-    ),
-    SegmentName("One-Time Buyers", "The Guest", (("n_orders", "once"),)),
-    SegmentName(
-        "Lapsed Buyers",
-        "The Buyer of Old",
-        (("n_orders", "some"), ("recency_days", "high")),
-    ),
-    SegmentName(
-        "Returners",
-        "The Returner",
-        (("n_orders", "some"), ("returned_share", "high")),
-    ),
-    SegmentName(
-        "Explorers",
-        "The Explorer",
-        (("n_categories", "high"), ("product_views_per_session", "high")),
-    ),
-    SegmentName("Newcomers", "The Newcomer", (("tenure_days", "low"),)),
-    SegmentName("Mobile First", "The Mobile Visitor", (("mobile_share", "high"),)),
-    SegmentName("Evening Visitors", "The Night Owl", (("evening_share", "high"),)),
-    SegmentName(
-        "Weekend Visitors", "The Weekend Visitor", (("weekend_share", "high"),)
-    ),
-    SegmentName("E-Mail Readers", "The Reader", (("n_emails_opened", "high"),)),
-)
 AVERAGE = "Average Users"
+LEAST_SCORE = 0.001  # of a name that only says what somebody has done at all
 
 
-def name_segments(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+def name_segments(
+    features: pd.DataFrame,
+    labels: pd.Series,
+    catalog: pd.DataFrame,
+    *,
+    kept: Mapping[int, str] | None = None,
+) -> pd.DataFrame:
     """Name and describe segments by what sets them apart from everybody.
 
     A name of the catalog fits a segment if all its conditions hold; how well is the
     sum of their strengths, so that the name that says more is taken (`some`, which
-    says little, must hold and adds nothing). Names are given
-    once each, so that the sum over segments is greatest [1]_; ties go to the name that
-    stands first. A segment that no name is left for is called by its most telling
-    features.
+    says little, must hold and adds nothing). Names are given once each, so that the
+    sum over segments is greatest [1]_; ties go to the lowest priority. A segment that
+    no name is left for is called by its most telling features.
 
     Parameters
     ----------
@@ -189,6 +36,10 @@ def name_segments(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
         Indexed by `user_id`.
     labels : Series of shape (n_persons,)
         The segment of each person, by the same index in any order.
+    catalog : DataFrame of shape (n_conditions, 6)
+        The names, as `ml.catalog.read_catalog` reads them.
+    kept : mapping of label to str, optional
+        Names that go on: their segments keep them, and no other gets them.
 
     Returns
     -------
@@ -200,6 +51,8 @@ def name_segments(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     ------
     ValueError
         If features and labels are not about the same persons.
+    CatalogRefusedError
+        If the catalog is contradictory, or about a feature that is not there.
 
     References
     ----------
@@ -209,74 +62,108 @@ def name_segments(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     Examples
     --------
     >>> features = pd.DataFrame({"n_orders": [1] * 15 + [9] * 5})
-    >>> name_segments(features, pd.Series([0] * 15 + [1] * 5))["segment_name"].tolist()
-    ['One-Time Buyers', 'Frequent Buyers']
+    >>> catalog = pd.DataFrame({
+    ...     "segment_name": ["Regulars"], "persona_name": ["The Regular"],
+    ...     "priority": [1], "feature": ["n_orders"], "direction": ["repeat"],
+    ...     "threshold": [None],
+    ... })
+    >>> labels = pd.Series([0] * 15 + [1] * 5)
+    >>> name_segments(features, labels, catalog)["segment_name"].tolist()
+    ['Few Orders', 'Regulars']
     """
-    if set(features.index) != set(labels.index):
+    is_same = features.index.equals(labels.index)
+    if not is_same and set(features.index) != set(labels.index):
         raise ValueError("features and labels are about different persons")
+    names = read_catalog(catalog, features.columns)
     deltas = contrast_segments(features, labels)
-    strengths = _score_names(features, labels, deltas)
-    priority = np.linspace(1e-6, 0, len(CATALOG))
-    rows, columns = linear_sum_assignment(
-        (strengths + (strengths > 0) * priority).to_numpy(), maximize=True
-    )
-    given = {
-        strengths.index[row]: CATALOG[column].name
-        for row, column in zip(rows, columns, strict=True)
-        if strengths.iloc[row, column] > 0
-    }
-    for label in deltas.index:
+    given = dict(kept or {})
+    free = [entry for entry in names if entry.name not in given.values()]
+    nameless = [label for label in deltas.index if label not in given]
+    strengths = _score_names(free, features, labels, deltas).loc[nameless]
+    given |= _share_out(strengths)
+    for label in nameless:
         if label not in given:
             given[label] = _name_by_features(deltas.loc[label], set(given.values()))
     return pd.DataFrame(
         {
             "segment_name": pd.Series(given, dtype=object).loc[deltas.index],
-            "description": describe_segments(features, labels),
+            "description": describe_segments(features, labels, deltas=deltas),
         }
     )
 
 
-def name_persona(segment_name: str) -> str:
-    """Name the persona of a segment.
+def name_persona(segment_name: str, catalog: pd.DataFrame) -> str:
+    """Name the persona of a segment, by the catalog of names.
 
     Examples
     --------
-    >>> name_persona("Window Shoppers"), name_persona("Long Visits")
-    ('The Window Shopper', 'Somebody with Long Visits')
+    >>> catalog = pd.DataFrame({
+    ...     "segment_name": ["Regulars"], "persona_name": ["The Regular"],
+    ...     "priority": [1], "feature": ["n_orders"], "direction": ["repeat"],
+    ...     "threshold": [None],
+    ... })
+    >>> name_persona("Regulars", catalog), name_persona("Long Visits", catalog)
+    ('The Regular', 'Somebody with Long Visits')
     """
-    known = {entry.name: entry.persona for entry in CATALOG} | {
-        AVERAGE: "The Average User"
+    known = {AVERAGE: "The Average User"} | {
+        entry.name: entry.persona for entry in read_catalog(catalog)
     }
-    return known.get(segment_name, f"Somebody with {segment_name}")
+    if segment_name in known:
+        return known[segment_name]
+    numbered = re.fullmatch(r"(.+) (\d+)", segment_name)
+    if numbered and numbered[1] in known:
+        return f"{known[numbered[1]]} {numbered[2]}"
+    return f"Somebody with {segment_name}"
+
+
+def _share_out(strengths: pd.DataFrame) -> dict[int, str]:
+    """Give each name once, so that the sum of strengths is greatest."""
+    priority = np.linspace(1e-6, 0, strengths.shape[1])
+    rows, columns = linear_sum_assignment(
+        (strengths + (strengths > 0) * priority).to_numpy(), maximize=True
+    )
+    return {
+        strengths.index[row]: str(strengths.columns[column])
+        for row, column in zip(rows, columns, strict=True)
+        if strengths.iloc[row, column] > 0
+    }
 
 
 def _score_names(
-    features: pd.DataFrame, labels: pd.Series, deltas: pd.DataFrame
+    names: list[SegmentName],
+    features: pd.DataFrame,
+    labels: pd.Series,
+    deltas: pd.DataFrame,
 ) -> pd.DataFrame:
     """Score every name for every segment; 0 where a condition fails."""
     of_person = labels.reindex(features.index)
-    met: dict[tuple[str, Direction], pd.Series] = {}
-    for name, direction in {
-        condition for entry in CATALOG for condition in entry.conditions
-    }:
-        if name in features:
-            strength = _measure(features[name], of_person, deltas[name], direction)
-            met[name, direction] = strength.where(strength >= THRESHOLDS[direction], 0)
-    nothing = pd.Series(0.0, index=deltas.index)
-    scores = {}
-    for entry in CATALOG:
-        strengths = pd.concat(
-            [met.get(condition, nothing) for condition in entry.conditions], axis=1
+    measured = {
+        (feature, direction): _measure(
+            features[feature], of_person, deltas[feature], direction
         )
+        for feature, direction in {
+            (condition.feature, condition.direction)
+            for entry in names
+            for condition in entry.conditions
+        }
+    }
+
+    def strength(condition: Condition) -> pd.Series:
+        found = measured[condition.feature, condition.direction]
+        return found.where(found >= condition.threshold, 0)
+
+    scores = {}
+    for entry in names:
+        strengths = pd.concat([strength(each) for each in entry.conditions], axis=1)
         all_hold = (strengths > 0).all(axis=1)
-        counts = [direction != "some" for _, direction in entry.conditions]
-        score = strengths.loc[:, counts].sum(axis=1)
+        counts = [condition.direction != "some" for condition in entry.conditions]
+        score = strengths.loc[:, counts].sum(axis=1).clip(lower=LEAST_SCORE)
         scores[entry.name] = score.where(all_hold, 0.0).round(6)
-    return pd.DataFrame(scores)
+    return pd.DataFrame(scores, index=deltas.index, dtype=float)
 
 
 def _measure(
-    values: pd.Series, of_person: pd.Series, delta: pd.Series, direction: Direction
+    values: pd.Series, of_person: pd.Series, delta: pd.Series, direction: str
 ) -> pd.Series:
     """Measure by segment how strongly a condition holds."""
     if direction == "high":

@@ -57,6 +57,9 @@ def describe_personas(
     traits: pd.DataFrame,
     segment_ids: pd.Series,
     segment_names: Mapping[str, str] | pd.Series,
+    catalog: pd.DataFrame,
+    *,
+    descriptions: Mapping[str, str] | pd.Series | None = None,
 ) -> pd.DataFrame:
     """Describe one persona a segment: who, what, when and where, against everybody.
 
@@ -73,6 +76,10 @@ def describe_personas(
         Such as ``segment_3``, indexed by `user_id` in any order.
     segment_names : mapping or Series
         The name of every segment_id.
+    catalog : DataFrame of shape (n_conditions, 6)
+        The names of personas, as `ml.catalog.read_catalog` reads them.
+    descriptions : mapping or Series, optional
+        What `describe_segments` says of every segment_id, if it was asked already.
 
     Returns
     -------
@@ -94,9 +101,14 @@ def describe_personas(
     >>> traits = pd.DataFrame({"main_daypart": ["morning"] * 15 + ["evening"] * 5})
     >>> segment_ids = pd.Series(["segment_1"] * 15 + ["segment_2"] * 5)
     >>> names = {"segment_1": "One-Time Buyers", "segment_2": "Frequent Buyers"}
-    >>> personas = describe_personas(features, traits, segment_ids, names)
+    >>> catalog = pd.DataFrame({
+    ...     "segment_name": ["Frequent Buyers"], "persona_name": ["The Regular"],
+    ...     "priority": [1], "feature": ["n_orders"], "direction": ["repeat"],
+    ...     "threshold": [None],
+    ... })
+    >>> personas = describe_personas(features, traits, segment_ids, names, catalog)
     >>> personas["persona_name"].tolist()
-    ['The Guest', 'The Regular']
+    ['Somebody with One-Time Buyers', 'The Regular']
     """
     of_person = segment_ids.reindex(features.index)
     if of_person.isna().any():
@@ -106,7 +118,8 @@ def describe_personas(
     nameless = [segment for segment in segments if segment not in names]
     if nameless:
         raise ValueError(f"segments have no name: {', '.join(nameless)}")
-    descriptions = describe_segments(features, of_person)
+    if descriptions is None:
+        descriptions = describe_segments(features, of_person)
     averages, everybody = average_segments(features, of_person)
     known = traits.reindex(features.index)
     personas = []
@@ -117,7 +130,7 @@ def describe_personas(
         personas.append(
             {
                 "persona_id": f"persona_{segment.removeprefix('segment_')}",
-                "persona_name": name_persona(names[segment]),
+                "persona_name": name_persona(names[segment], catalog),
                 "narrative": _narrate(
                     names[segment], is_member, descriptions[segment], habits
                 ),

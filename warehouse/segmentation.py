@@ -12,7 +12,7 @@ import pandas as pd
 
 from warehouse.connection import transaction
 from warehouse.derived_tables import ML
-from warehouse.errors import TesseraError
+from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
 from warehouse.model_store import keep_model, open_last_good
@@ -46,11 +46,14 @@ def segment_persons(
     ------
     TesseraError
         If the features are not built yet.
+    ConfigurationError
+        If the catalog of names cannot be used.
     """
     from ml.errors import TooFewPersonsError
 
     features = _read_frame(connection, "marts.user_features")
     traits = _read_frame(connection, "intermediate.int_user_traits_aggregated")
+    names = _read_names(connection, features)
     previous = connection.execute(
         "select user_id, segment_id, segment_name, model_version "
         "from previous.user_segments order by user_id"
@@ -67,6 +70,7 @@ def segment_persons(
         found = _segment(
             features,
             traits,
+            names,
             previous,
             [segment_id for (segment_id,) in retired],
             serving,
@@ -109,6 +113,7 @@ class _Found:
 def _segment(
     features: pd.DataFrame,
     traits: pd.DataFrame,
+    names: pd.DataFrame,
     previous: pd.DataFrame,
     retired: list[str],
     serving: tuple[ClusterModel, dict] | None,
@@ -120,7 +125,7 @@ def _segment(
     from ml.personas import describe_personas
 
     model, card, fresh_model = (
-        (*serving, None) if serving else _train(features, previous, retired)
+        (*serving, None) if serving else _train(features, names, previous, retired)
     )
     labels = assign_clusters(model, features)
     silhouettes = silhouettes_by_cluster(model, features, labels)
@@ -128,7 +133,7 @@ def _segment(
     segment_id_of = {int(label): each["id"] for label, each in card["segments"].items()}
     name_of = {each["id"]: each["name"] for each in card["segments"].values()}
     segment_ids = labels.map(segment_id_of)
-    personas = describe_personas(features, traits, segment_ids, name_of)
+    personas = describe_personas(features, traits, segment_ids, name_of, names)
     catalog = described.assign(
         segment_id=[segment_id_of[label] for label in described.index],
         silhouette=silhouettes,
@@ -203,7 +208,10 @@ def _registered(model: ClusterModel, card: dict) -> pd.DataFrame:
 
 
 def _train(
-    features: pd.DataFrame, previous: pd.DataFrame, retired: list[str]
+    features: pd.DataFrame,
+    catalog: pd.DataFrame,
+    previous: pd.DataFrame,
+    retired: list[str],
 ) -> tuple[ClusterModel, dict, bytes]:
     """Fit a model; a segment that goes on keeps its id and its name."""
     from ml.clustering import assign_clusters, fit_clustering
@@ -226,10 +234,7 @@ def _train(
         for label, segment_id in segment_id_of.items()
         if segment_id in name_before.index
     }
-    names = kept | _free_names(
-        name_segments(features, labels)["segment_name"].drop(list(kept)),
-        set(kept.values()),
-    )
+    names = name_segments(features, labels, catalog, kept=kept)["segment_name"]
     card = {
         "version": model_version(features, model.n_clusters),
         "n_persons": len(features),
@@ -241,29 +246,33 @@ def _train(
     return model, card, to_bytes(model, card)
 
 
-def _free_names(wanted: pd.Series, taken: set[str]) -> dict[int, str]:
-    """Give new segments the names they want, numbered where one is taken."""
-    given: dict[int, str] = {}
-    for label, name in zip(wanted.index, wanted, strict=True):
-        number = 2
-        free = name
-        while free in taken:
-            free = f"{name} {number}"
-            number += 1
-        taken = taken | {free}
-        given[int(label)] = free
-    return given
+def _read_names(
+    connection: duckdb.DuckDBPyConnection, features: pd.DataFrame
+) -> pd.DataFrame:
+    """Read the catalog of names, and refuse one that cannot be used."""
+    from ml.catalog import read_catalog
+    from ml.errors import CatalogRefusedError
 
-
-def _read_frame(connection: duckdb.DuckDBPyConnection, table: str) -> pd.DataFrame:
-    """Read one table of persons, indexed and sorted by `user_id`."""
+    names = _read_frame(connection, "seeds.segment_names", key="segment_name")
+    names = names.reset_index()
     try:
-        frame = connection.execute(f"from {table} order by user_id").df()
+        read_catalog(names, features.columns)
+    except CatalogRefusedError as refusal:
+        raise ConfigurationError(f"seeds/segment_names.csv: {refusal}") from refusal
+    return names
+
+
+def _read_frame(
+    connection: duckdb.DuckDBPyConnection, table: str, *, key: str = "user_id"
+) -> pd.DataFrame:
+    """Read one table, such as of persons, indexed and sorted by its key."""
+    try:
+        frame = connection.execute(f"from {table} order by {key}").df()
     except duckdb.CatalogException as error:
         raise TesseraError(
             f"{table} is not built yet: run `tessera build` first"
         ) from error
-    return frame.set_index("user_id")
+    return frame.set_index(key)
 
 
 def _replace_tables(

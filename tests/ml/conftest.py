@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 HISTORY_DAYS = 365
+SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
 
 
 @dataclass(frozen=True)
@@ -144,3 +146,21 @@ def features(persons: pd.DataFrame) -> pd.DataFrame:
 def archetype(persons: pd.DataFrame) -> pd.Series:
     """Hand out the answer alone."""
     return persons["archetype"]
+
+
+@pytest.fixture(scope="session")
+def segment_names() -> pd.DataFrame:
+    """Read the catalog of names, as it is delivered; not to be changed."""
+    return pd.read_csv(SEEDS / "segment_names.csv")
+
+
+@pytest.fixture(scope="session")
+def names_for(segment_names: pd.DataFrame) -> Callable[..., pd.DataFrame]:
+    """Leave out of the catalog the names that ask for more than these features."""
+
+    def select(features: pd.DataFrame) -> pd.DataFrame:
+        is_told = segment_names["feature"].isin(features.columns)
+        incomplete = segment_names.loc[~is_told, "segment_name"]
+        return segment_names[~segment_names["segment_name"].isin(incomplete)]
+
+    return select

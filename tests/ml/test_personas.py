@@ -9,6 +9,16 @@ import pytest
 from ml.personas import describe_personas
 
 NAMES = {"segment_1": "One-Time Buyers", "segment_2": "Frequent Buyers"}
+CATALOG = pd.DataFrame(
+    {
+        "segment_name": ["One-Time Buyers", "Frequent Buyers"],
+        "persona_name": ["The Guest", "The Regular"],
+        "priority": [1, 2],
+        "feature": "n_orders",
+        "direction": ["once", "repeat"],
+        "threshold": np.nan,
+    }
+)
 
 
 @pytest.fixture
@@ -41,7 +51,7 @@ def traits(features: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_a_persona_says_who_what_when_and_where(features, traits, segment_ids):
-    personas = describe_personas(features, traits, segment_ids, NAMES)
+    personas = describe_personas(features, traits, segment_ids, NAMES, CATALOG)
 
     assert personas["persona_id"].tolist() == ["persona_1", "persona_2"]
     assert personas["persona_name"].tolist() == ["The Guest", "The Regular"]
@@ -59,11 +69,11 @@ def test_a_persona_says_who_what_when_and_where(features, traits, segment_ids):
 
 
 def test_a_second_answer_is_told_only_if_it_is_telling(features, traits, segment_ids):
-    personas = describe_personas(features, traits, segment_ids, NAMES)
+    personas = describe_personas(features, traits, segment_ids, NAMES, CATALOG)
     assert "on weekends (67%, everybody: 50%)." in personas["narrative"][0]
 
     traits["main_weekday_type"] = ["weekend"] * 18 + ["weekday"] * 12 + ["weekend"] * 10
-    personas = describe_personas(features, traits, segment_ids, NAMES)
+    personas = describe_personas(features, traits, segment_ids, NAMES, CATALOG)
     assert personas["narrative"][0].count("on weekdays (40%, everybody: 30%)") == 1
 
 
@@ -72,14 +82,14 @@ def test_a_rare_answer_is_not_told_however_telling_it_is():
     traits = pd.DataFrame({"main_country": ["DE"] * 94 + ["FR"] * 6 + ["DE"] * 20})
     segment_ids = pd.Series(["segment_1"] * 100 + ["segment_2"] * 20)
 
-    personas = describe_personas(features, traits, segment_ids, NAMES)
+    personas = describe_personas(features, traits, segment_ids, NAMES, CATALOG)
 
     assert "from FR" not in personas["narrative"][0]
     assert '"FR"' in personas["traits"][0]
 
 
 def test_traits_are_json_with_shares_against_everybody(features, traits, segment_ids):
-    personas = describe_personas(features, traits, segment_ids, NAMES)
+    personas = describe_personas(features, traits, segment_ids, NAMES, CATALOG)
 
     told = json.loads(personas["traits"][0])
 
@@ -97,7 +107,7 @@ def test_traits_are_json_with_shares_against_everybody(features, traits, segment
 
 
 def test_answers_of_fewer_than_five_persons_are_not_told(features, traits, segment_ids):
-    personas = describe_personas(features, traits, segment_ids, NAMES)
+    personas = describe_personas(features, traits, segment_ids, NAMES, CATALOG)
 
     assert "desktop" not in personas["traits"][1]
 
@@ -105,7 +115,7 @@ def test_answers_of_fewer_than_five_persons_are_not_told(features, traits, segme
 def test_of_fewer_than_five_persons_only_their_number_is_told(features, traits):
     few = pd.Series(["segment_1"] * 36 + ["segment_2"] * 4, index=features.index)
 
-    persona = describe_personas(features, traits, few, NAMES).iloc[1]
+    persona = describe_personas(features, traits, few, NAMES, CATALOG).iloc[1]
 
     assert persona["narrative"].startswith("Frequent Buyers: 4 persons, 10%")
     assert "1,234" not in persona["narrative"]
@@ -118,7 +128,7 @@ def test_of_fewer_than_five_persons_only_their_number_is_told(features, traits):
 
 
 def test_persons_without_traits_are_told_by_their_numbers(features, segment_ids):
-    personas = describe_personas(features, pd.DataFrame(), segment_ids, NAMES)
+    personas = describe_personas(features, pd.DataFrame(), segment_ids, NAMES, CATALOG)
 
     assert personas["narrative"].str.count(r"\. ").tolist() == [1, 1]
 
@@ -127,17 +137,23 @@ def test_order_of_persons_does_not_matter(features, traits, segment_ids):
     order = np.random.default_rng(0).permutation(40)
 
     shuffled = describe_personas(
-        features.iloc[order], traits.iloc[order[::-1]], segment_ids, pd.Series(NAMES)
+        features.iloc[order],
+        traits.iloc[order[::-1]],
+        segment_ids,
+        pd.Series(NAMES),
+        CATALOG,
     )
 
-    assert shuffled.equals(describe_personas(features, traits, segment_ids, NAMES))
+    assert shuffled.equals(
+        describe_personas(features, traits, segment_ids, NAMES, CATALOG)
+    )
 
 
 def test_personas_are_sorted_by_number(features, traits, segment_ids):
     many = segment_ids.replace({"segment_1": "segment_10"})
 
     personas = describe_personas(
-        features, traits, many, {"segment_10": "Some", "segment_2": "Others"}
+        features, traits, many, {"segment_10": "Some", "segment_2": "Others"}, CATALOG
     )
 
     assert personas["persona_id"].tolist() == ["persona_2", "persona_10"]
@@ -145,9 +161,9 @@ def test_personas_are_sorted_by_number(features, traits, segment_ids):
 
 def test_a_segment_without_a_name_is_refused(features, traits, segment_ids):
     with pytest.raises(ValueError, match="no name: segment_2"):
-        describe_personas(features, traits, segment_ids, {"segment_1": "Some"})
+        describe_personas(features, traits, segment_ids, {"segment_1": "Some"}, CATALOG)
 
 
 def test_a_person_without_a_segment_is_refused(features, traits, segment_ids):
     with pytest.raises(ValueError, match="2 persons have no segment"):
-        describe_personas(features, traits, segment_ids.iloc[2:], NAMES)
+        describe_personas(features, traits, segment_ids.iloc[2:], NAMES, CATALOG)
