@@ -1,24 +1,30 @@
 """Find the groups that persons form, and tell to which of them a person belongs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_samples, silhouette_score
+from sklearn.metrics import silhouette_samples
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+from ml.candidates import METHODS, Candidate, list_candidates
+from ml.contest import Contest, hold_contest
 from ml.errors import TooFewPersonsError
 from ml.features import clustered_names, feature_names
-from ml.preprocessing import build_preprocessor
+from ml.partition import Partition
+from ml.preprocessing import Reduction, Scaling, build_preprocessor, build_reducer
+from ml.structure import Verdict, choose_reduction, judge_structure
+from ml.validation import LEAST_COUNT, LEAST_SHARE, merge_unparted
 
 MIN_PERSONS = 20
-SEARCH_SAMPLE = 20_000
-TOLERATED_LOSS = 0.05
-FEWEST_MEMBERS = 5
-LEAST_SHARE = 0.01
+LEARNT_FROM = 100_000
+CONTESTED = 4_000
+K_RANGE = range(2, 11)
+CHUNK = 100_000
 
 
 @dataclass(frozen=True)
@@ -27,55 +33,80 @@ class ClusterModel:
 
     Attributes
     ----------
-    pipeline : Pipeline
-        Steps ``prepare`` (see `ml.preprocessing`) and ``cluster`` (k-means).
+    prepare : Pipeline
+        Steps ``scale`` and ``reduce``, see `ml.preprocessing`.
+    partition : Partition
+        Where the clusters lie in the prepared space.
     feature_names : tuple of str
         The columns that it reads, by name, in sorted order.
-    n_clusters : int
-        How many clusters were chosen.
-    scores : DataFrame of shape (n_candidates, 5)
-        `n_clusters`, `silhouette` (-1 to 1), `inertia`, `smallest_share` (0 to 1) and
-        `is_large_enough` (that share) of every number of clusters that was tried.
+    winner : Candidate
+        The method that was chosen, and its parameters.
+    reduction : {"principal", "canonical"}
+    scores : DataFrame of shape (n_candidates, 15)
+        The whole comparison, see `ml.contest.hold_contest`.
+    verdict : Verdict
+        Whether the clusters are clearer than those of a cloud without any.
+    merges : DataFrame of shape (n_merges, 4)
+        Which clusters no test parted, see `ml.validation.merge_unparted`.
+    n_learnt, n_contested : int
+        From how many persons the model was fitted, and how many the candidates were
+        compared on.
     """
 
-    pipeline: Pipeline
+    prepare: Pipeline
+    partition: Partition
     feature_names: tuple[str, ...]
-    n_clusters: int
+    winner: Candidate
+    reduction: Reduction
     scores: pd.DataFrame
+    verdict: Verdict
+    merges: pd.DataFrame
+    n_learnt: int
+    n_contested: int
+
+    @property
+    def n_clusters(self) -> int:
+        """Count the clusters that persons are assigned to."""
+        return self.partition.n_clusters
 
 
 def fit_clustering(
     features: pd.DataFrame,
     *,
-    k_range: Iterable[int] = range(3, 9),
-    silhouette_sample: int = 5_000,
+    k_range: Iterable[int] = K_RANGE,
+    methods: Sequence[str] = METHODS,
+    scaling: Scaling = "standard",
+    least_share: float = LEAST_SHARE,
     random_state: int = 0,
 ) -> ClusterModel:
-    """Fit k-means to persons, with the number of clusters told by silhouettes.
+    """Let several ways to cluster compete, validate the winner, and fit it.
 
-    The rule: **of all k whose mean silhouette [1]_ is at least 95 % of the best, the
-    largest one is taken**; a k counts only if its smallest cluster has at least 1 %
-    of the persons, and 5 of them (if none does, all count). Silhouettes alone favour
-    a few coarse groups; a twentieth of the best buys finer ones that are as clear.
+    Features are prepared as `ml.preprocessing` says, k-means, Gaussian mixtures,
+    Ward's trees, DBSCAN and HDBSCAN compete by the rule of `ml.contest.hold_contest`,
+    clusters that are too small join the nearest, neighbours that no test parts are
+    merged (`ml.validation`), and what is left is judged against structureless clouds
+    (`ml.structure`): the model's verdict says whether there is anything to be seen.
 
-    Candidates are fitted to at most 20,000 persons, and judged on at most
-    `silhouette_sample` of these; the chosen one is fitted to everybody, from where it
-    ended: ten starts of its own might end elsewhere, in what nobody judged. Rows are
-    sorted by `user_id` and columns by name first, so their order does not matter.
-    Clusters are numbered by falling size.
+    Sampling: the model is fitted to at most 100,000 persons, drawn at random; the
+    candidates are fitted to, and compared on, at most 4,000 of these. Rows are sorted
+    by `user_id` and columns by name first, so their order does not matter. Clusters
+    are numbered by falling size.
 
     Parameters
     ----------
     features : DataFrame of shape (n_persons, n_features)
-        Indexed by `user_id`, unique; numbers, none missing or infinite. What
+        Indexed by `user_id`, unique; numbers, none missing or infinite, or text. What
         `ml.features` says is not clustered is not read: it repeats others, or says
         only whether they were measured.
-    k_range : iterable of int, default=range(3, 9)
+    k_range : iterable of int, default=range(2, 11)
         Numbers of clusters to try, each 2 or more.
-    silhouette_sample : int, default=5000
-        Persons that silhouettes are computed for; time grows with its square.
+    methods : sequence of str
+        Which methods compete.
+    scaling : {"standard", "robust", "min_max"}, default="standard"
+    least_share : float, default=0.01
+        The least share of the persons that is a cluster; five persons at least are.
     random_state : int, default=0
-        Seed of the sampling and of k-means' ten starts [2]_.
+        Seed of the sampling and of every fit.
 
     Returns
     -------
@@ -84,23 +115,15 @@ def fit_clustering(
     Raises
     ------
     TooFewPersonsError
-        If there are fewer than 20 persons, or fewer different ones than clusters.
+        If there are fewer than 20 persons, or they are all alike.
     ValueError
-        If a value is missing, infinite or not a number, or a `user_id` occurs twice.
-
-    References
-    ----------
-    .. [1] P. J. Rousseeuw, "Silhouettes: a graphical aid to the interpretation and
-       validation of cluster analysis", Journal of Computational and Applied
-       Mathematics 20 (1987), 53-65.
-    .. [2] D. Arthur, S. Vassilvitskii, "k-means++: the advantages of careful
-       seeding", Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms
-       (2007), 1027-1035.
+        If a value is missing or infinite, a `user_id` occurs twice, or a method is
+        unknown.
 
     Examples
     --------
     >>> features = pd.DataFrame({"n_orders": [1] * 10 + [9] * 10 + [99] * 10})
-    >>> model = fit_clustering(features)
+    >>> model = fit_clustering(features, methods=["kmeans"])
     >>> model.n_clusters
     3
     >>> assign_clusters(model, features).nunique()
@@ -111,26 +134,46 @@ def fit_clustering(
             f"{len(features)} persons are too few: it takes {MIN_PERSONS}"
         )
     matrix = checked_matrix(features[clustered_names(features)]).sort_index()
+    drawn = np.random.default_rng(random_state).permutation(len(matrix))[:LEARNT_FROM]
+    matrix = matrix.iloc[drawn]
     # one thread: sums over several differ in their last digits from run to run
     with threadpool_limits(limits=1):
-        preparer = build_preprocessor(matrix)
-        prepared = preparer.fit_transform(matrix)
-        candidates = _feasible(k_range, prepared)
-        scores, centers = _score_candidates(
-            prepared, candidates, silhouette_sample, random_state
+        scaler = build_preprocessor(matrix, scaling=scaling)["scale"]
+        scaled = scaler.fit_transform(matrix)
+        k_list = _feasible(k_range, scaled)
+        reduction = choose_reduction(scaled, k_list, seed=random_state)
+        reducer = build_reducer(reduction).fit(scaled)
+        prepared = reducer.transform(scaled)
+        few = prepared[:CONTESTED]
+        contest = hold_contest(
+            few,
+            list_candidates(few, k_range=k_list, methods=methods),
+            least_share=least_share,
+            least_count=LEAST_COUNT,
+            seed=random_state,
         )
-        n_clusters = _choose(scores)
-        clusterer = _refit_kmeans(prepared, centers[n_clusters], random_state)
+        partition = _refit(contest, prepared, random_state)
+        partition, merges = _merge(partition, matrix.iloc[:CONTESTED], few)
+        partition = _number_by_size(partition, prepared)
+        verdict = judge_structure(
+            scaled, reduction, few, partition.assign(few), seed=random_state
+        )
     return ClusterModel(
-        pipeline=Pipeline([("prepare", preparer), ("cluster", _tidy(clusterer))]),
+        prepare=Pipeline([("scale", scaler), ("reduce", reducer)]),
+        partition=partition,
         feature_names=tuple(matrix.columns),
-        n_clusters=n_clusters,
-        scores=scores,
+        winner=contest.winner,
+        reduction=reduction,
+        scores=contest.scores,
+        verdict=verdict,
+        merges=merges,
+        n_learnt=len(prepared),
+        n_contested=len(few),
     )
 
 
-def assign_clusters(model: ClusterModel, features: pd.DataFrame) -> pd.Series:
-    """Assign every person to the nearest cluster of a fitted model.
+def locate_persons(model: ClusterModel, features: pd.DataFrame) -> pd.DataFrame:
+    """Tell where every person is among the clusters of a fitted model.
 
     Parameters
     ----------
@@ -140,8 +183,9 @@ def assign_clusters(model: ClusterModel, features: pd.DataFrame) -> pd.Series:
 
     Returns
     -------
-    Series of shape (n_persons,)
-        `label`, 0 to ``model.n_clusters - 1``, indexed as `features`.
+    DataFrame of shape (n_persons, 4)
+        `label`, `distance`, `confidence` and `next_label`, see
+        `ml.partition.Partition.locate`, indexed as `features`.
 
     Raises
     ------
@@ -149,11 +193,13 @@ def assign_clusters(model: ClusterModel, features: pd.DataFrame) -> pd.Series:
         If a column that the model reads is not there (it is named), or a value is
         missing, infinite or not a number.
     """
-    labels = np.empty(0, dtype=int)
-    matrix = _matrix_for(model, features)
-    if len(matrix):
-        labels = model.pipeline.predict(matrix).astype(int)
-    return pd.Series(labels, index=features.index, name="label")
+    located = model.partition.locate(_prepare(model, features))
+    return located.set_index(features.index)
+
+
+def assign_clusters(model: ClusterModel, features: pd.DataFrame) -> pd.Series:
+    """Give the `label` of every person alone; see `locate_persons`."""
+    return locate_persons(model, features)["label"]
 
 
 def silhouettes_by_cluster(
@@ -201,47 +247,55 @@ def silhouettes_by_cluster(
     if not 2 <= drawn.nunique() < len(drawn):
         silhouette = pd.Series(0.0, index=drawn.index)
     else:
-        prepared = model.pipeline["prepare"].transform(
-            _matrix_for(model, features.loc[drawn.index])
-        )
+        prepared = _prepare(model, features.loc[drawn.index])
         silhouette = pd.Series(silhouette_samples(prepared, drawn), index=drawn.index)
     return silhouette.groupby(drawn).mean().rename("silhouette")
 
 
 def checked_matrix(features: pd.DataFrame) -> pd.DataFrame:
-    """Return features as floats, columns sorted by name.
+    """Return numbers as floats and all else as text, columns sorted by name.
 
     Raises
     ------
     ValueError
-        If a `user_id` occurs twice, or a value is missing, infinite or no number.
+        If a `user_id` occurs twice, or a number is missing or infinite.
     """
     if not features.index.is_unique:
         twice = features.index[features.index.duplicated()][0]
         raise ValueError(f"user_id {twice!r} occurs more than once")
     names = feature_names(features)
     matrix = features[names]
-    for name in names:
-        if not pd.api.types.is_numeric_dtype(matrix[name]):
-            raise ValueError(f"feature {name!r} is not a number: {matrix[name].dtype}")
+    numbers = [name for name in names if is_numeric_dtype(matrix[name])]
+    for name in numbers:
         if not np.isfinite(matrix[name].to_numpy(float, na_value=np.nan)).all():
             raise ValueError(f"feature {name!r} has missing or infinite values")
-    return matrix.astype(float)
+    texts = {
+        name: matrix[name].astype("object").where(matrix[name].notna(), "").map(str)
+        for name in names
+        if name not in numbers
+    }
+    return matrix.astype(dict.fromkeys(numbers, float)).assign(**texts)
 
 
-def _matrix_for(model: ClusterModel, features: pd.DataFrame) -> pd.DataFrame:
+def _prepare(model: ClusterModel, features: pd.DataFrame) -> np.ndarray:
+    """Bring persons into the space of the model, part by part."""
     missing = [name for name in model.feature_names if name not in features]
     if missing:
         raise ValueError(f"features of the model are missing: {', '.join(missing)}")
-    return checked_matrix(features[list(model.feature_names)])
+    columns = features[list(model.feature_names)]
+    parts = [
+        model.prepare.transform(checked_matrix(columns.iloc[begin : begin + CHUNK]))
+        for begin in range(0, len(columns), CHUNK)
+    ]
+    return np.vstack([np.empty((0, model.partition.centers.shape[1])), *parts])
 
 
-def _feasible(k_range: Iterable[int], prepared: np.ndarray) -> list[int]:
-    n_distinct = len(np.unique(prepared.round(9), axis=0))
+def _feasible(k_range: Iterable[int], scaled: np.ndarray) -> list[int]:
+    n_distinct = len(np.unique(scaled[:CONTESTED].round(9), axis=0))
     wanted = sorted(set(k_range))
     if not wanted or wanted[0] < 2:
         raise ValueError(f"k_range must hold numbers of 2 or more, not {wanted}")
-    feasible = [k for k in wanted if k <= n_distinct and k < len(prepared)]
+    feasible = [k for k in wanted if k <= n_distinct and k < len(scaled)]
     if not feasible:
         raise TooFewPersonsError(
             f"{n_distinct} different persons cannot form {wanted[0]} segments"
@@ -249,62 +303,44 @@ def _feasible(k_range: Iterable[int], prepared: np.ndarray) -> list[int]:
     return feasible
 
 
-def _score_candidates(
-    prepared: np.ndarray, candidates: list[int], silhouette_sample: int, seed: int
-) -> tuple[pd.DataFrame, dict[int, np.ndarray]]:
-    """Fit and judge each number of clusters; give the scores, and where it ended."""
-    rng = np.random.default_rng(seed)
-    searched = prepared[rng.permutation(len(prepared))[:SEARCH_SAMPLE]]
-    scores = []
-    centers = {}
-    for k in candidates:
-        clusterer = _fit_kmeans(searched, k, seed)
-        centers[k] = clusterer.cluster_centers_
-        labels = np.asarray(clusterer.labels_)
-        judged, judged_labels = searched[:silhouette_sample], labels[:silhouette_sample]
-        n_judged = len(np.unique(judged_labels))
-        scores.append(
-            {
-                "n_clusters": k,
-                "silhouette": silhouette_score(judged, judged_labels)
-                if 2 <= n_judged < len(judged)
-                else 0.0,
-                "inertia": clusterer.inertia_,
-                "smallest_share": np.bincount(labels, minlength=k).min() / len(labels),
-                "is_large_enough": np.bincount(labels, minlength=k).min()
-                >= max(FEWEST_MEMBERS, LEAST_SHARE * len(labels)),
-            }
-        )
-    return pd.DataFrame(scores), centers
+def _refit(contest: Contest, prepared: np.ndarray, seed: int) -> Partition:
+    """Fit k-means on, to all that is learnt from, from where it ended.
 
-
-def _choose(scores: pd.DataFrame) -> int:
-    """Apply the rule of `fit_clustering`."""
-    eligible = scores[scores["is_large_enough"]]
-    if eligible.empty:
-        eligible = scores
-    best = eligible["silhouette"].max()
-    close = eligible["silhouette"] >= best - TOLERATED_LOSS * abs(best)
-    return int(eligible.loc[close, "n_clusters"].max())
-
-
-def _fit_kmeans(prepared: np.ndarray, n_clusters: int, seed: int) -> KMeans:
-    return KMeans(n_clusters, n_init=10, random_state=seed).fit(prepared)
-
-
-def _refit_kmeans(prepared: np.ndarray, centers: np.ndarray, seed: int) -> KMeans:
-    clusterer = KMeans(len(centers), init=centers, n_init=1, random_state=seed)
-    return clusterer.fit(prepared)
-
-
-def _tidy(clusterer: KMeans) -> KMeans:
-    """Sort clusters by falling size, and forget who was in the fit.
-
-    Centres are rounded: their last digits are the machine's, not the data's.
+    Ten starts of its own might end elsewhere, in what nobody judged. The others are
+    where they were found.
     """
-    centers = clusterer.cluster_centers_.round(9)
-    sizes = np.bincount(np.asarray(clusterer.labels_), minlength=len(centers))
-    order = np.lexsort([*centers.T[::-1], -sizes])
-    clusterer.cluster_centers_ = np.ascontiguousarray(centers[order])
-    clusterer.labels_ = np.empty(0, dtype=np.int32)
-    return clusterer.set_params(init="k-means++")  # not where it happened to begin
+    found = contest.partition
+    if contest.winner.algorithm != "kmeans":
+        return found
+    clusterer = KMeans(len(found.centers), init=found.centers, random_state=seed)
+    centers = clusterer.fit(prepared).cluster_centers_
+    return Partition(centers, found.labels, found.spread)
+
+
+def _merge(
+    partition: Partition, features: pd.DataFrame, prepared: np.ndarray
+) -> tuple[Partition, pd.DataFrame]:
+    """Make one of clusters that no test parts."""
+    labels = pd.Series(partition.assign(prepared), index=features.index)
+    _, merges = merge_unparted(features, prepared, labels)
+    label_of = np.arange(partition.n_clusters)
+    for label, into in zip(merges["label"], merges["merged_into"], strict=True):
+        label_of[label_of == label] = into
+    return partition.relabel(np.unique(label_of, return_inverse=True)[1]), merges
+
+
+def _number_by_size(partition: Partition, prepared: np.ndarray) -> Partition:
+    """Give clusters numbers by falling size; round centres.
+
+    The last digits of a centre are the machine's, not the data's.
+    """
+    sizes = np.bincount(partition.assign(prepared), minlength=partition.n_clusters)
+    first = [
+        partition.centers[partition.labels == label][0]
+        for label in range(partition.n_clusters)
+    ]
+    order = np.lexsort([*np.array(first).round(9).T[::-1], -sizes])
+    numbered = partition.relabel(np.argsort(order))
+    return Partition(
+        numbered.centers.round(9), numbered.labels, numbered.spread, numbered.mixture
+    )

@@ -1,6 +1,7 @@
 """Let segments of a new fit keep the ids of those that they continue."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from itertools import count
 
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
@@ -75,13 +76,19 @@ def match_segments(
     old = [previous] if by_old_model is None else [previous, by_old_model]
     matched = _hand_on(pd.concat([_votes(segment_ids, labels) for segment_ids in old]))
     by_value = value_of_label.sort_index().sort_values(ascending=False, kind="stable")
-    used = set(retired).union(*(segment_ids.dropna() for segment_ids in old))
-    next_number = 1 + max((_number(segment_id) for segment_id in used), default=0)
+    free = next_segment_ids(
+        set(retired).union(*(segment_ids.dropna() for segment_ids in old))
+    )
     for label in by_value.index:
         if label not in matched:
-            matched[label] = f"segment_{next_number}"
-            next_number += 1
+            matched[label] = next(free)
     return {int(label): matched[label] for label in sorted(matched)}
+
+
+def next_segment_ids(used: Collection[str]) -> Iterator[str]:
+    """Give ids that no segment ever had, such as ``segment_8``, by rising number."""
+    first = 1 + max((_number(segment_id) for segment_id in used), default=0)
+    return (f"segment_{number}" for number in count(first))
 
 
 def find_successors(previous: pd.Series, segment_ids: pd.Series) -> pd.DataFrame:

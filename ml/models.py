@@ -4,22 +4,28 @@ import hashlib
 import io
 import json
 import zipfile
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 import sklearn
 import skops.io
 
-from ml import clustering, preprocessing
 from ml.archives import settle_archive
+from ml.candidates import Candidate
 from ml.clustering import ClusterModel, checked_matrix
 from ml.errors import ModelRefusedError
+from ml.features import feature_names
+from ml.partition import Partition
+from ml.provisional import ContextModel, context_card, restore_context
+from ml.structure import Verdict
 
-FORMAT = 1
+FORMAT = 2
 MOST_BYTES = 50_000_000
 # skops opens scikit-learn's objects and numpy's ufuncs on its own; np.clip, which
-# cuts outliers, is a plain function of numpy and does nothing but compare numbers.
-TRUSTED = ("numpy.clip",)
+# cuts outliers, is a plain function of numpy and does nothing but compare numbers, and
+# canonical variables are a class of ours with numbers in it.
+TRUSTED = ("ml.canonical.CanonicalVariables", "numpy.clip")
 # That is more than our models are made of: whatever else a file holds is not ours.
 OUR_TYPES = {
     ("builtins", "dict", "DictNode"),
@@ -28,16 +34,24 @@ OUR_TYPES = {
     ("builtins", "slice", "SliceNode"),
     ("builtins", "str", "JsonNode"),
     ("builtins", "str", "TypeNode"),
+    ("numpy", "float64", "TypeNode"),
     ("numpy", "ndarray", "NdArrayNode"),
     ("numpy", "float64", "NdArrayNode"),
     ("numpy", "int64", "NdArrayNode"),
     ("numpy", "clip", "FunctionNode"),
     ("numpy", "log", "FunctionNode"),
-    ("sklearn.cluster._kmeans", "KMeans", "ObjectNode"),
+    ("numpy", "log1p", "FunctionNode"),
+    ("ml.canonical", "CanonicalVariables", "ObjectNode"),
     ("sklearn.compose._column_transformer", "ColumnTransformer", "ObjectNode"),
     ("sklearn.decomposition._pca", "PCA", "ObjectNode"),
+    ("sklearn.linear_model._logistic", "LogisticRegression", "ObjectNode"),
+    ("sklearn.mixture._gaussian_mixture", "GaussianMixture", "ObjectNode"),
     ("sklearn.pipeline", "Pipeline", "ObjectNode"),
+    ("sklearn.preprocessing._data", "MinMaxScaler", "ObjectNode"),
+    ("sklearn.preprocessing._data", "PowerTransformer", "ObjectNode"),
+    ("sklearn.preprocessing._data", "RobustScaler", "ObjectNode"),
     ("sklearn.preprocessing._data", "StandardScaler", "ObjectNode"),
+    ("sklearn.preprocessing._encoders", "OneHotEncoder", "ObjectNode"),
     (
         "sklearn.preprocessing._function_transformer",
         "FunctionTransformer",
@@ -46,50 +60,63 @@ OUR_TYPES = {
 }
 
 
-def to_bytes(model: ClusterModel, card: dict) -> bytes:
-    """Write a model and its card as bytes in skops' format; never a pickle.
+@dataclass(frozen=True)
+class SegmentModel:
+    """All that assigns persons to segments until the next fit; no person is in it.
 
-    Equal models and cards have equal bytes.
-
-    Parameters
+    Attributes
     ----------
-    model : ClusterModel
-        Holds centres, cuts and scales; no person is in it.
+    clustering : ClusterModel or None
+        None where all are alike. If it found no structure, the RFM segments take its
+        place.
+    context : ContextModel or None
+        Tells new persons' segments from their first visit; None if nothing does.
     card : dict
         What is to be known about the model, as JSON can say it. It comes back with
         the keys of its dicts as text.
+    """
 
-    Returns
-    -------
-    bytes
+    clustering: ClusterModel | None
+    context: ContextModel | None
+    card: dict
+
+    @property
+    def clusters(self) -> ClusterModel | None:
+        """Give the clustering that persons go by; None if it is RFM segments."""
+        found = self.clustering
+        return found if found is not None and found.verdict.is_structured else None
+
+
+def to_bytes(model: SegmentModel) -> bytes:
+    """Write a model as bytes in skops' format; never a pickle.
 
     Raises
     ------
     ValueError
-        If the card holds what JSON cannot, NaN among it, or the model holds the
-        labels of persons.
+        If the card holds what JSON cannot, NaN among it.
     """
-    if len(model.pipeline["cluster"].labels_):
-        raise ValueError("the model holds one label per person: use fit_clustering")
-    content = {
-        "format": FORMAT,
-        "pipeline": model.pipeline,
-        "head": json.dumps(
-            {
-                "sklearn": sklearn.__version__,
-                "feature_names": list(model.feature_names),
-                "n_clusters": model.n_clusters,
-                "scores": model.scores.to_dict("list"),
-                "card": _check_card(card),
-            },
-            allow_nan=False,
-        ),
-    }
+    content: dict = {"format": FORMAT}
+    head: dict = {"sklearn": sklearn.__version__, "card": _check_card(model.card)}
+    if model.clustering is not None:
+        partition = model.clustering.partition
+        content |= {
+            "prepare": model.clustering.prepare,
+            "centers": partition.centers,
+            "labels": partition.labels.astype(np.int64),
+        }
+        if partition.mixture is not None:
+            content["mixture"] = partition.mixture
+        head["clustering"] = _head_of(model.clustering)
+    if model.context is not None:
+        head["context"] = context_card(model.context)
+        if model.context.pipeline is not None:
+            content["context"] = model.context.pipeline
+    content["head"] = json.dumps(head, allow_nan=False)
     return settle_archive(skops.io.dumps(content))
 
 
-def from_bytes(content: bytes) -> tuple[ClusterModel, dict]:
-    """Read a model and its card; whatever is not one of ours is refused unopened.
+def from_bytes(content: bytes) -> SegmentModel:
+    """Read a model; whatever is not one of ours is refused unopened.
 
     Parameters
     ----------
@@ -98,8 +125,7 @@ def from_bytes(content: bytes) -> tuple[ClusterModel, dict]:
 
     Returns
     -------
-    model : ClusterModel
-    card : dict
+    SegmentModel
 
     Raises
     ------
@@ -109,61 +135,112 @@ def from_bytes(content: bytes) -> tuple[ClusterModel, dict]:
     """
     loaded = _open(content)
     try:
+        if loaded["format"] != FORMAT:
+            raise ModelRefusedError(
+                f"the model is of format {loaded['format']!r}; this is {FORMAT}"
+            )
         head = json.loads(loaded["head"])
         version = head["sklearn"]
-        if loaded["format"] != FORMAT or version != sklearn.__version__:
+        if version != sklearn.__version__:
             raise ModelRefusedError(
                 f"the model is of scikit-learn {version}; this is {sklearn.__version__}"
             )
-        model = ClusterModel(
-            pipeline=loaded["pipeline"],
-            feature_names=tuple(head["feature_names"]),
-            n_clusters=head["n_clusters"],
-            scores=pd.DataFrame(head["scores"]),
+        return SegmentModel(
+            clustering=_restore_clustering(loaded, head["clustering"])
+            if "clustering" in head
+            else None,
+            context=restore_context(head["context"], loaded.get("context"))
+            if "context" in head
+            else None,
+            card=head["card"],
         )
-        _check_model(model)
     except ModelRefusedError:
         raise
     except Exception as error:
         raise ModelRefusedError(f"these bytes are not a model: {error!r}") from error
-    return model, head["card"]
 
 
-def model_version(features: pd.DataFrame, k: int) -> str:
+def model_version(features: pd.DataFrame, algorithm: str, parameters: dict) -> str:
     """Name a model by what it was trained on, so that the same gets the same name.
 
     Parameters
     ----------
     features : DataFrame of shape (n_persons, n_features)
         The training data, in any order of rows and columns.
-    k : int
-        Number of clusters.
+    algorithm : str
+    parameters : dict
+        Whatever else the fit depends on, as JSON can say it.
 
     Returns
     -------
     str
-        Such as ``k5-0123456789ab``: twelve hexadecimal digits of a SHA-256 over the
-        sorted matrix, the names of its columns and the parameters of the fit.
+        Such as ``kmeans-0123456789ab``: twelve hexadecimal digits of a SHA-256 over
+        the sorted matrix, the names of its columns and the parameters.
 
     Examples
     --------
     >>> features = pd.DataFrame({"n_orders": [1, 2]}, index=["ann", "bob"])
-    >>> model_version(features, 2) == model_version(features[::-1], 2)
+    >>> first = model_version(features, "kmeans", {"n_clusters": 2})
+    >>> first == model_version(features[::-1], "kmeans", {"n_clusters": 2})
     True
     """
     matrix = checked_matrix(features).sort_index()
-    parameters = {
+    told = {
         "format": FORMAT,
         "sklearn": sklearn.__version__,
-        "n_clusters": int(k),
-        "kept_variance": preprocessing.KEPT_VARIANCE,
-        "group_weights": preprocessing.GROUP_WEIGHTS,
-        "tolerated_loss": clustering.TOLERATED_LOSS,
-        "columns": list(matrix),
+        "algorithm": algorithm,
+        "parameters": parameters,
+        "columns": feature_names(matrix),
     }
-    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
-    digest.update(np.ascontiguousarray(matrix.to_numpy() + 0.0).tobytes())
-    return f"k{int(k)}-{digest.hexdigest()[:12]}"
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for name in matrix:
+        if matrix[name].dtype == float:
+            digest.update((matrix[name].to_numpy() + 0.0).tobytes())
+        else:
+            digest.update(json.dumps(matrix[name].tolist()).encode())
+    return f"{algorithm}-{digest.hexdigest()[:12]}"
+
+
+def _head_of(model: ClusterModel) -> dict:
+    """Say of a clustering what is no array, in JSON's terms; NaN becomes null."""
+    scores = json.loads(model.scores.to_json(orient="columns", double_precision=15))
+    return {
+        "feature_names": list(model.feature_names),
+        "spread": model.partition.spread,
+        "winner": asdict(model.winner),
+        "reduction": model.reduction,
+        "scores": {name: list(column.values()) for name, column in scores.items()},
+        "verdict": asdict(model.verdict),
+        "merges": model.merges.to_dict("list"),
+        "n_learnt": model.n_learnt,
+        "n_contested": model.n_contested,
+    }
+
+
+def _restore_clustering(loaded: dict, head: dict) -> ClusterModel:
+    """Put a clustering together again; refuse one that is not built as ours are."""
+    if [name for name, _ in loaded["prepare"].steps] != ["scale", "reduce"]:
+        raise ModelRefusedError("the model has other steps than ours")
+    centers, labels = loaded["centers"], loaded["labels"]
+    n_clusters = int(labels.max()) + 1
+    if len(centers) != len(labels) or set(labels.tolist()) != set(range(n_clusters)):
+        raise ModelRefusedError("the model's centres have not a cluster each")
+    if not np.isfinite(centers).all():
+        raise ModelRefusedError("the model's centres are not what they should be")
+    measures = ["silhouette", "calinski_harabasz", "davies_bouldin"]
+    scores = pd.DataFrame(head["scores"])
+    return ClusterModel(
+        prepare=loaded["prepare"],
+        partition=Partition(centers, labels, head["spread"], loaded.get("mixture")),
+        feature_names=tuple(head["feature_names"]),
+        winner=Candidate(**head["winner"]),
+        reduction=head["reduction"],
+        scores=scores.astype(dict.fromkeys(measures, float)),
+        verdict=Verdict(**head["verdict"]),
+        merges=pd.DataFrame(head["merges"]),
+        n_learnt=head["n_learnt"],
+        n_contested=head["n_contested"],
+    )
 
 
 def _open(content: bytes) -> dict:
@@ -197,15 +274,6 @@ def _types_in(schema: object) -> set[tuple[str, str, str]]:
             module, name = schema.get("__module__"), schema.get("__class__")
             own = {(str(module), str(name), str(schema.get("__loader__")))}
     return own.union(*(_types_in(part) for part in inner))
-
-
-def _check_model(model: ClusterModel) -> None:
-    """Refuse a model that is not built as ours are."""
-    if [name for name, _ in model.pipeline.steps] != ["prepare", "cluster"]:
-        raise ModelRefusedError("the model has other steps than ours")
-    centers = model.pipeline["cluster"].cluster_centers_
-    if len(centers) != model.n_clusters or not np.isfinite(centers).all():
-        raise ModelRefusedError("the model's centres are not what they should be")
 
 
 def _check_card(card: dict) -> dict:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -90,6 +91,48 @@ def name_segments(
             "description": describe_segments(features, labels, deltas=deltas),
         }
     )
+
+
+def still_true(
+    features: pd.DataFrame,
+    labels: pd.Series,
+    catalog: pd.DataFrame,
+    names: Mapping[int, str],
+) -> dict[int, str]:
+    """Keep, of the names that segments had, those that are not refuted.
+
+    A name of the catalog is refuted if one of its conditions does not even hold half
+    as strongly as it must for a new segment. A name that the catalog does not have was
+    made of what was telling, and stays.
+
+    Parameters
+    ----------
+    features, labels, catalog
+        As `name_segments` reads them.
+    names : mapping of label to str
+
+    Returns
+    -------
+    dict of label to str
+    """
+    entries = {entry.name: entry for entry in read_catalog(catalog, features.columns)}
+    lenient = [
+        replace(
+            entry,
+            conditions=tuple(
+                replace(one, threshold=one.threshold / 2) for one in entry.conditions
+            ),
+        )
+        for name in names.values()
+        if (entry := entries.get(re.sub(r" \d+$", "", name)))
+    ]
+    deltas = contrast_segments(features, labels)
+    holds = _score_names(lenient, features, labels, deltas) > 0
+    return {
+        label: name
+        for label, name in names.items()
+        if (known := re.sub(r" \d+$", "", name)) not in holds or holds[known].loc[label]
+    }
 
 
 def name_persona(segment_name: str, catalog: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import (
@@ -44,6 +44,10 @@ def _currency_code(code: str | None) -> str | None:
     return code.upper()
 
 
+SegmentMethod = Literal["kmeans", "gaussian_mixture", "ward", "dbscan", "hdbscan"]
+SEGMENT_METHODS = get_args(SegmentMethod)
+
+
 class Settings(BaseModel):
     """What `settings.yml` may say, with the defaults that hold where it is silent."""
 
@@ -59,6 +63,11 @@ class Settings(BaseModel):
     match_similar_profiles: bool = True
     match_threshold: float = Field(0.95, ge=0.5, le=1)
     review_threshold: float = Field(0.5, ge=0.01, le=1)
+    segment_methods: list[SegmentMethod] = Field(list(SEGMENT_METHODS), min_length=1)
+    fewest_segments: int = Field(2, ge=2)
+    most_segments: int = Field(10, ge=2, le=50)
+    least_segment_share: float = Field(0.01, ge=0, le=0.5)
+    segment_scaling: Literal["standard", "robust", "min_max"] = "standard"
     rfm_binning: Literal["quantile", "quantile_plus_one"] = "quantile"
     rules_min_support: float = Field(0.001, gt=0, le=1)
     rules_min_confidence: float = Field(0.2, ge=0, le=1)
@@ -70,6 +79,15 @@ class Settings(BaseModel):
     phone_region: Annotated[str | None, AfterValidator(check_region)] = None
     memory_limit: str = Field("75%", pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")
     threads: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _fewest_below_most(self) -> "Settings":
+        if self.fewest_segments > self.most_segments:
+            raise ValueError(
+                f"fewest_segments ({self.fewest_segments}) is above most_segments "
+                f"({self.most_segments})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _review_below_match(self) -> "Settings":

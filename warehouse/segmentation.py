@@ -16,9 +16,11 @@ from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
 from warehouse.model_store import keep_model, open_last_good
+from warehouse.publication import Progress, silent
 
 if TYPE_CHECKING:
-    from ml.clustering import ClusterModel
+    from ml.models import SegmentModel
+    from ml.segmentation import Options, Persons
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,17 @@ class Segmentation:
 
 
 def segment_persons(
-    connection: duckdb.DuckDBPyConnection, home: Home, *, train: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    *,
+    train: bool = False,
+    progress: Progress = silent,
 ) -> Segmentation:
     """Assign every person to a segment and describe it; replace the `ml` tables.
 
-    The model is the one behind the current snapshot; it is fitted anew if `train` asks
-    for it, or if there is none that serves these features. With too few persons the
-    tables are emptied, and the message says so.
+    The model is the one behind the current snapshot, or the last good one before it; it
+    is fitted anew if `train` asks for it, or if there is none that serves these
+    features. With too few persons the tables are emptied, and the message says so.
 
     Raises
     ------
@@ -50,200 +56,128 @@ def segment_persons(
         If the catalog of names cannot be used.
     """
     from ml.errors import TooFewPersonsError
+    from ml.matching import find_successors
+    from ml.models import to_bytes
+    from ml.segmentation import Memory, apply_segments, train_segments
 
-    features = _read_frame(connection, "marts.user_features")
-    traits = _read_frame(connection, "intermediate.int_user_traits_aggregated")
-    names = _read_names(connection, features)
-    previous = connection.execute(
-        "select user_id, segment_id, segment_name, model_version "
-        "from previous.user_segments order by user_id"
-    ).df()
+    persons = _read_persons(connection)
+    names = _read_names(connection, persons.features)
+    previous = _read_frame(connection, "previous.user_segments")
     retired = connection.execute(
         "select distinct segment_id from previous.segment_history order by segment_id"
     ).fetchall()
-    serving, refusals = None, []
-    if not train:
-        serving, refusals = open_last_good(
-            home, connection, partial(_open_model, features)
-        )
+    model, refusals = open_last_good(home, connection, partial(_open_model, persons))
+    is_new = train or model is None
+    n_persons = len(persons.features)
     try:
-        found = _segment(
-            features,
-            traits,
-            names,
-            previous,
-            [segment_id for (segment_id,) in retired],
-            serving,
-        )
+        if is_new:
+            progress(f"letting clusterings of {n_persons:,} persons compete")
+            memory = Memory(previous, [one for (one,) in retired], model)
+            model = train_segments(persons, memory, names, _options(home))
     except TooFewPersonsError as error:
-        _replace_tables(connection, {table: pd.DataFrame() for table in ML})
-        return Segmentation(
-            len(features), 0, None, False, f"nobody is segmented: {error}", refusals
+        _replace_tables(connection, {})
+        message = f"nobody is segmented: {error}"
+        return Segmentation(n_persons, 0, None, False, message, refusals)
+    progress(f"describing segments of {n_persons:,} persons")
+    version = model.card["version"]
+    answers = apply_segments(model, persons, names)
+    tables = {f"ml.{table}": frame for table, frame in vars(answers).items()}
+    if is_new:
+        content = to_bytes(model)
+        sha256 = keep_model(home, version, content)
+        tables["ml.segment_models"] = _registered(model).assign(
+            sha256=sha256, n_bytes=len(content)
         )
-    if found.fresh_model is not None:
-        sha256 = keep_model(home, found.version, found.fresh_model)
-        found.tables["ml.segment_models"] = found.registered.assign(
-            sha256=sha256, n_bytes=len(found.fresh_model)
-        )
+        tables["ml.segment_successors"] = find_successors(
+            previous["segment_id"], answers.user_segments.set_index("user_id")["segment_id"]
+        ).assign(model_version=version)
     fault_point("segment")
-    _replace_tables(connection, found.tables)
-    was_trained = found.fresh_model is not None
-    n_segments = len(found.tables["ml.segment_catalog"])
-    verb = "fitted anew" if was_trained else "assigned with the current model"
+    _replace_tables(connection, tables)
+    served = set(previous["model_version"].dropna())
+    n_segments = len(answers.segment_catalog)
     return Segmentation(
-        n_persons=len(features),
+        n_persons=n_persons,
         n_segments=n_segments,
-        model_version=found.version,
-        was_trained=was_trained,
-        message=f"{len(features):,} persons in {n_segments} segments, {verb}",
+        model_version=version,
+        was_trained=is_new,
+        message=f"{n_persons:,} persons in {n_segments} segments, "
+        + _tell_model(model, is_new=is_new, is_serving=version in served),
         refusals=refusals,
     )
 
 
-@dataclass(frozen=True)
-class _Found:
-    """The four answers of `ml`, and the model's bytes if it was fitted just now."""
+def _tell_model(model: SegmentModel, *, is_new: bool, is_serving: bool) -> str:
+    """Say in words by what persons were assigned."""
+    version = model.card["version"]
+    if model.clusters is None:
+        return f"by RFM: {model.card['verdict']}"
+    if is_new:
+        return f"fitted anew: {version}"
+    if is_serving:
+        return f"assigned with the current model {version}"
+    return f"assigned with an earlier model, {version}, the last good one"
 
-    version: str
-    tables: dict[str, pd.DataFrame]
-    fresh_model: bytes | None
-    registered: pd.DataFrame
 
+def _read_persons(connection: duckdb.DuckDBPyConnection) -> Persons:
+    """Read all that is known of persons."""
+    from ml.segmentation import Persons
 
-def _segment(
-    features: pd.DataFrame,
-    traits: pd.DataFrame,
-    names: pd.DataFrame,
-    previous: pd.DataFrame,
-    retired: list[str],
-    serving: tuple[ClusterModel, dict] | None,
-) -> _Found:
-    """Chain the steps of `ml`, from features to its tables."""
-    from ml.clustering import assign_clusters, silhouettes_by_cluster
-    from ml.contrasts import describe_segments
-    from ml.explaining import explain_segments
-    from ml.personas import describe_personas
-
-    model, card, fresh_model = (
-        (*serving, None) if serving else _train(features, names, previous, retired)
-    )
-    labels = assign_clusters(model, features)
-    silhouettes = silhouettes_by_cluster(model, features, labels)
-    described = describe_segments(features, labels).to_frame("description")
-    segment_id_of = {int(label): each["id"] for label, each in card["segments"].items()}
-    name_of = {each["id"]: each["name"] for each in card["segments"].values()}
-    segment_ids = labels.map(segment_id_of)
-    personas = describe_personas(features, traits, segment_ids, name_of, names)
-    catalog = described.assign(
-        segment_id=[segment_id_of[label] for label in described.index],
-        silhouette=silhouettes,
-        model_version=card["version"],
-    )
-    catalog["segment_name"] = catalog["segment_id"].map(name_of)
-    catalog["rule_text"] = catalog["segment_id"].map(
-        explain_segments(features, segment_ids)["rule_text"]
-    )
-    persons = pd.DataFrame(
-        {
-            "user_id": segment_ids.index,
-            "segment_id": segment_ids.to_numpy(),
-            "model_version": card["version"],
-        }
-    )
-    persons["persona_id"] = persons["segment_id"].str.replace("segment_", "persona_")
-    persons = persons.assign(
-        is_provisional=False, distance=None, confidence=1.0, next_segment_id=None
-    )
-    catalog = catalog.assign(
-        rule_sql="", rule_accuracy=None, rule_precision=None, rule_recall=None
-    )
-    return _Found(
-        version=card["version"],
-        tables={
-            "ml.user_segments": persons,
-            "ml.segment_catalog": catalog,
-            "ml.personas": personas,
-        },
-        fresh_model=fresh_model,
-        registered=_registered(model, card),
+    rfm = _read_frame(connection, "marts.user_rfm")
+    seed = _read_frame(connection, "seeds.rfm_segments", key="segment_rank")
+    return Persons(
+        features=_read_frame(connection, "marts.user_features"),
+        traits=_read_frame(connection, "intermediate.int_user_traits_aggregated"),
+        contexts=_read_frame(connection, "intermediate.int_user_contexts_described"),
+        rfm_segments=rfm["rfm_segment"],
+        rfm_names=(*dict.fromkeys(seed["rfm_segment"]), "Others"),
     )
 
 
-def _open_model(features: pd.DataFrame, content: bytes) -> tuple[ClusterModel, dict]:
-    """Open a model; one that reads features that there are no more is refused."""
+def _options(home: Home) -> Options:
+    """Say how a fit is to be made, as the settings have it."""
+    from ml.segmentation import Options
+
+    settings = home.settings
+    return Options(
+        methods=tuple(settings.segment_methods),
+        fewest_segments=settings.fewest_segments,
+        most_segments=settings.most_segments,
+        least_share=settings.least_segment_share,
+        scaling=settings.segment_scaling,
+    )
+
+
+def _open_model(persons: Persons, content: bytes) -> SegmentModel:
+    """Open a model; one that cannot serve these persons is refused."""
     from ml.errors import ModelRefusedError
     from ml.models import from_bytes
 
-    model, card = from_bytes(content)
-    if gone := sorted(set(model.feature_names) - set(features)):
+    model = from_bytes(content)
+    if model.clusters is None:
+        if unknown := sorted(set(persons.rfm_names) - set(model.card["segments"])):
+            raise ModelRefusedError(
+                f"there are RFM segments that it does not know: {', '.join(unknown)}"
+            )
+    elif gone := sorted(set(model.clusters.feature_names) - set(persons.features)):
         raise ModelRefusedError(
             f"it reads features that are no more: {', '.join(gone)}"
         )
-    return model, card
+    return model
 
 
-def _registered(model: ClusterModel, card: dict) -> pd.DataFrame:
+def _registered(model: SegmentModel) -> pd.DataFrame:
     """Tell the registry of a model, but for its file."""
     import numpy
     import sklearn
     import skops
 
     from ml.models import FORMAT
+    from ml.segmentation import register_model
 
     versions = {"format": FORMAT} | {
         library.__name__: library.__version__ for library in (numpy, sklearn, skops)
     }
-    row = {
-        "model_version": card["version"],
-        "algorithm": "kmeans",
-        "n_segments": model.n_clusters,
-        "n_persons": card["n_persons"],
-        "features": json.dumps(list(model.feature_names)),
-        "parameters": json.dumps({"n_clusters": model.n_clusters}),
-        "versions": json.dumps(versions),
-        "metrics": json.dumps(model.scores.to_dict("list")),
-        "verdict": "the best of those that were tried",
-    }
-    return pd.DataFrame([row])
-
-
-def _train(
-    features: pd.DataFrame,
-    catalog: pd.DataFrame,
-    previous: pd.DataFrame,
-    retired: list[str],
-) -> tuple[ClusterModel, dict, bytes]:
-    """Fit a model; a segment that goes on keeps its id and its name."""
-    from ml.clustering import assign_clusters, fit_clustering
-    from ml.matching import match_segments
-    from ml.models import model_version, to_bytes
-    from ml.naming import name_segments
-
-    model = fit_clustering(features)
-    labels = assign_clusters(model, features)
-    known = previous.set_index("user_id")
-    segment_id_of = match_segments(
-        known["segment_id"],
-        labels,
-        features["revenue"].groupby(labels).mean(),
-        retired=retired,
-    )
-    name_before = known.drop_duplicates("segment_id").set_index("segment_id")
-    kept = {
-        label: name_before["segment_name"][segment_id]
-        for label, segment_id in segment_id_of.items()
-        if segment_id in name_before.index
-    }
-    names = name_segments(features, labels, catalog, kept=kept)["segment_name"]
-    card = {
-        "version": model_version(features, model.n_clusters),
-        "n_persons": len(features),
-        "segments": {
-            str(label): {"id": segment_id, "name": names[label]}
-            for label, segment_id in segment_id_of.items()
-        },
-    }
-    return model, card, to_bytes(model, card)
+    return register_model(model).assign(versions=json.dumps(versions))
 
 
 def _read_names(

@@ -222,7 +222,9 @@ def segment(
             ledger.forget_stages(connection, run.run_id, ["segment", "publish"])
             snapshots.remember_previous(connection, home)
             fault_point("segment")
-            found = segmentation.segment_persons(connection, home, train=train)
+            found = segmentation.segment_persons(
+                connection, home, train=train, progress=progress
+            )
             checks.record_refused_models(connection, run.run_id, found.refusals)
         fault_point("segment")
         built = transform.build_models(
