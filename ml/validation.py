@@ -409,7 +409,7 @@ def _differ(features: pd.DataFrame, labels: pd.Series) -> bool:
     """Tell if two clusters differ in a feature, surely and by much."""
     compared = compare_features(features, labels).set_index("feature")
     numbers = features.select_dtypes(["number", "bool"])
-    deltas = contrast_segments(numbers, labels).iloc[0].abs()
+    deltas = contrast_segments(numbers, labels).abs().max()
     by_much = (deltas >= MATTERS).reindex(compared.index, fill_value=False) | (
         ~compared.index.isin(numbers) & compared["effect"].isin(EFFECTS[2:])
     )
