@@ -295,7 +295,7 @@ def _compare_ranks(
     values: np.ndarray, clusters: np.ndarray
 ) -> tuple[float, float, float, float]:
     tested = kruskal(*(values[clusters == each] for each in np.unique(clusters)))
-    epsilon_squared = float(tested.statistic) / (len(values) - 1)
+    epsilon_squared = min(1.0, float(tested.statistic) / (len(values) - 1))
     return (
         float(tested.statistic),
         float(tested.pvalue),
