@@ -426,5 +426,5 @@ def _draw(n_persons: int) -> np.ndarray:
 
 def _digest(catalog: pd.DataFrame) -> str:
     """Tell one catalog of names from another, whatever the order of its lines."""
-    lines = sorted(catalog[feature_names(catalog)].astype(str).agg("\t".join, axis=1))
+    lines = sorted(catalog[feature_names(catalog)].map(str).agg("\t".join, axis=1))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]

@@ -89,7 +89,8 @@ def segment_persons(
             sha256=sha256, n_bytes=len(content)
         )
         tables["ml.segment_successors"] = find_successors(
-            previous["segment_id"], answers.user_segments.set_index("user_id")["segment_id"]
+            previous["segment_id"],
+            answers.user_segments.set_index("user_id")["segment_id"],
         ).assign(model_version=version)
     fault_point("segment")
     _replace_tables(connection, tables)

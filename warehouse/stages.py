@@ -77,8 +77,7 @@ def load(
     WarehouseBusyError
         If another process is writing.
     """
-    if not home.inbox.is_dir():
-        home.inbox.mkdir(parents=True)
+    home.inbox.mkdir(parents=True, exist_ok=True)
     with _stage(home) as watch:
         with prepared(home) as connection:
             summary = load_inbox(
