@@ -13,7 +13,8 @@ N_CLOUDS = 10
 MOST_IN_CLOUD = 1_000
 CLEARER_BY = 0.1
 STANDARD_DEVIATIONS = 3.0
-TWICE = 2.0
+SO_MUCH_CLEARER = 2.2
+PERSONS_A_COLUMN = 10
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def choose_reduction(
     `k_range`, less that of structureless clouds in a space found in the same way for
     them, over the most that it could be more (Tibshirani's gap [1]_, with silhouettes
     for inertia). Canonical variables are made to let groups look clear: they are
-    taken only if groups are at least twice as clear in them.
+    taken only if groups are more than 2.2 times as clear in them, and only if there
+    are ten persons for each column to tell them from.
 
     Parameters
     ----------
@@ -65,6 +67,8 @@ def choose_reduction(
        63 (2001), 411-423.
     """
     few = scaled[:MOST_IN_CLOUD]
+    if len(few) < min(MOST_IN_CLOUD, PERSONS_A_COLUMN * scaled.shape[1]):
+        return "principal"
     clear: dict[str, float] = {}
     for reduction in ("principal", "canonical"):
         points = build_reducer(reduction).fit_transform(few)
@@ -81,7 +85,7 @@ def choose_reduction(
             ]
         )
         clear[reduction] = (by_k[best] - of_clouds) / (1 - of_clouds)
-    if clear["canonical"] > TWICE * max(clear["principal"], 0):
+    if clear["canonical"] > SO_MUCH_CLEARER * max(clear["principal"], 0):
         return "canonical"
     return "principal"
 
