@@ -212,7 +212,7 @@ def test_a_model_is_saved_without_what_few_persons_share(settled, model, newcome
 
     content = skops.io.dumps(fitted.pipeline)
 
-    assert skops.io.get_untrusted_types(data=content) == list(TRUSTED)
+    assert set(skops.io.get_untrusted_types(data=content)) <= set(TRUSTED)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         arrays = [name for name in archive.namelist() if name.endswith(".npy")]
         shapes = [np.load(io.BytesIO(archive.read(name))).shape for name in arrays]

@@ -1,13 +1,24 @@
-"""What users edit is checked before anybody is segmented by it."""
+"""What users edit, and what is opened, is checked before anybody is segmented by it."""
 
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
+from ml.candidates import Candidate
+from ml.clustering import ClusterModel
+from ml.errors import ModelRefusedError
+from ml.models import SegmentModel, to_bytes
+from ml.partition import Partition
+from ml.preprocessing import build_preprocessor
+from ml.segmentation import Persons
+from ml.structure import Verdict
 from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.home import Home
-from warehouse.segmentation import segment_persons
+from warehouse.segmentation import _open_model, segment_persons
+
+FEATURES = pd.DataFrame({"n_orders": range(6)}, index=list("abcdef"))
 
 
 @pytest.fixture
@@ -16,9 +27,18 @@ def connection() -> duckdb.DuckDBPyConnection:
     connection.execute(
         "create schema marts; create schema intermediate; create schema seeds; "
         "create table marts.user_features (user_id varchar, n_orders bigint); "
+        "create table marts.user_rfm (user_id varchar, rfm_segment varchar); "
+        "create table seeds.rfm_segments (segment_rank int, rfm_segment varchar); "
         "create table intermediate.int_user_traits_aggregated (user_id varchar); "
+        "create table intermediate.int_user_contexts_described (user_id varchar)"
     )
     return connection
+
+
+@pytest.fixture
+def persons() -> Persons:
+    none = pd.DataFrame(index=FEATURES.index)
+    return Persons(FEATURES, none, none, pd.Series(), ("Champions", "Others"))
 
 
 def test_a_catalog_of_names_that_cannot_be_used_is_refused(
@@ -34,8 +54,49 @@ def test_a_catalog_of_names_that_cannot_be_used_is_refused(
         segment_persons(connection, Home.at(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "table",
+    ["marts.user_rfm", "intermediate.int_user_contexts_described", None],
+)
 def test_what_is_not_built_yet_is_told(
-    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, table: str | None
 ):
-    with pytest.raises(TesseraError, match=r"seeds\.segment_names is not built yet"):
+    if table is not None:
+        connection.execute(f"drop table {table}")
+
+    with pytest.raises(TesseraError, match=rf"{table or 'seeds.segment_names'} is not"):
         segment_persons(connection, Home.at(tmp_path))
+
+
+def test_a_model_that_reads_features_that_are_no_more_is_refused(persons: Persons):
+    was = FEATURES.rename(columns={"n_orders": "n_wishes"})
+    prepare = build_preprocessor(was).fit(was)
+    points = prepare.transform(was)
+    model = SegmentModel(
+        ClusterModel(
+            prepare=prepare,
+            partition=Partition(points[[0, 5]], pd.Series([0, 1]).to_numpy(), 1.0),
+            feature_names=("n_wishes",),
+            winner=Candidate("kmeans-2", "kmeans", {"n_clusters": 2}),
+            reduction="principal",
+            scores=pd.DataFrame(
+                columns=["silhouette", "calinski_harabasz", "davies_bouldin"]
+            ),
+            verdict=Verdict(True, 0.9, 0.1, "clear"),
+            merges=pd.DataFrame(),
+            n_learnt=6,
+            n_contested=6,
+        ),
+        None,
+        {},
+    )
+
+    with pytest.raises(ModelRefusedError, match="features that are no more: n_wishes"):
+        _open_model(persons, to_bytes(model))
+
+
+def test_a_model_that_knows_not_all_rfm_segments_is_refused(persons: Persons):
+    card = {"segments": {"Others": {"id": "segment_1", "name": "Others"}}}
+
+    with pytest.raises(ModelRefusedError, match="does not know: Champions"):
+        _open_model(persons, to_bytes(SegmentModel(None, None, card)))
