@@ -8,6 +8,8 @@ from scipy.spatial.distance import cdist
 from sklearn.mixture import GaussianMixture
 
 CHUNK = 50_000
+# Where all lie on their centres, the spread is no more than rounding.
+LEAST_SPREAD = 1e-12
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Partition:
     def assign(self, points: np.ndarray) -> np.ndarray:
         """Give the cluster of each point; shape (n_points,)."""
         found = [
-            self.labels[cdist(points[place], self.centers).argmin(axis=1)]
+            self._distances(points[place]).argmin(axis=1)
             if self.mixture is None
             else self._likely(points[place]).argmax(axis=1)
             for place in _chunks(len(points))
@@ -69,7 +71,7 @@ class Partition:
     def _locate(self, points: np.ndarray) -> pd.DataFrame:
         distances = self._distances(points)
         if self.mixture is None:
-            odds = -(distances**2) / (2 * max(self.spread, np.finfo(float).tiny))
+            odds = -(distances**2) / (2 * max(self.spread, LEAST_SPREAD))
             likely = np.exp(odds - odds.max(axis=1, keepdims=True, initial=-np.inf))
             likely /= likely.sum(axis=1, keepdims=True)
             order = np.argsort(distances, axis=1, kind="stable")
@@ -98,7 +100,8 @@ class Partition:
             return np.empty((len(points), self.n_clusters))
         likely = self.mixture.predict_proba(points)
         summed = [likely[:, places].sum(axis=1) for places in self._places()]
-        return np.column_stack(summed)
+        # what the digits of a sum make more than certain is certain
+        return np.column_stack(summed).clip(max=1)
 
     def _places(self) -> list[np.ndarray]:
         """List which centres each cluster has."""
