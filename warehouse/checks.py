@@ -12,6 +12,7 @@ from warehouse.raw_tables import FIELDS
 
 LARGE_SHARE = 0.5  # of max_identifiers_per_person
 MAX_MERGED_SHARE = 0.2  # of the persons of a snapshot, from it to the next
+MAX_MOVED_SHARE = 0.5  # of the persons who are segmented in both
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def check_publication(connection: duckdb.DuckDBPyConnection, run_id: str) -> Non
     TesseraError
         If a gate of severity `error` fails; the current snapshot then stays.
     """
-    _pass(connection, run_id, [_rows_reconciled, _persons_segmented])
+    _pass(connection, run_id, [_rows_reconciled, _persons_segmented, segments_kept])
 
 
 def _pass(
@@ -356,4 +357,36 @@ def _persons_segmented(connection: duckdb.DuckDBPyConnection) -> Check:
         float(n_missing),
         0,
         "persons of marts.users without a segment",
+    )
+
+
+def segments_kept(connection: duckdb.DuckDBPyConnection) -> Check:
+    """Most persons are in the segment that they were in at the last snapshot.
+
+    Who was in one provisionally is not asked: that is to give way to what is known.
+    """
+    ((n_before, n_moved, is_refitted),) = connection.execute(
+        """
+        select
+            count(*),
+            count(*) filter (now.segment_id <> before.segment_id),
+            coalesce(bool_or(now.model_version <> before.model_version), false)
+        from previous.user_segments as before
+        inner join segments.user_segments as now using (user_id)
+        where not coalesce(before.is_provisional, false)
+        """
+    ).fetchall()
+    why = (
+        "the model is another one, whose segments go on from the old ones as "
+        "segments.segment_successors tells"
+        if is_refitted
+        else "the model is the same, so it is what they did that has changed"
+    )
+    return Check(
+        "segments_kept",
+        "warn",
+        n_moved / max(n_before, 1),
+        MAX_MOVED_SHARE,
+        f"of {n_before:,} persons who were in a segment before {n_moved:,} are in "
+        f"another one; {why}",
     )

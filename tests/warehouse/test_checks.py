@@ -5,7 +5,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from warehouse.checks import amounts_converted, currencies_agree
+from warehouse.checks import amounts_converted, currencies_agree, segments_kept
 from warehouse.raw_tables import create_tables
 
 
@@ -75,3 +75,53 @@ def test_currencies_that_are_added_up_as_they_are_are_told(
         "('USD', 1.1, 1, '2026-01-01')"
     )
     assert currencies_agree(rated).verdict == "passed"
+
+
+@pytest.fixture
+def segmented() -> duckdb.DuckDBPyConnection:
+    """A warehouse whose last snapshot had five persons, one of them provisionally."""
+    connection = duckdb.connect()
+    create_tables(connection)
+    connection.execute(
+        "insert into previous.user_segments by name select "
+        "unnest(['ann', 'bob', 'cat', 'dan', 'new']) as user_id, 's1' as segment_id, "
+        "'m1' as model_version, user_id = 'new' as is_provisional"
+    )
+    connection.execute("create schema segments")
+    connection.execute(
+        "create table segments.user_segments as select "
+        "user_id, segment_id, model_version from previous.user_segments"
+    )
+    return connection
+
+
+def test_half_may_change_their_segment_and_more_is_a_warning(
+    segmented: duckdb.DuckDBPyConnection,
+):
+    segmented.execute(
+        "update segments.user_segments set segment_id = 's2' "
+        "where user_id in ('ann', 'bob', 'new')"
+    )
+    check = segments_kept(segmented)
+    assert (check.verdict, check.severity, check.value) == ("passed", "warn", 0.5)
+
+    segmented.execute("delete from segments.user_segments where user_id = 'dan'")
+    segmented.execute("insert into segments.user_segments values ('eve', 's1', 'm1')")
+    check = segments_kept(segmented)
+    assert (check.verdict, check.value) == ("failed", 2 / 3)
+    assert "of 3 persons who were in a segment before 2 are in" in check.explanation
+    assert "the model is the same" in check.explanation
+
+    segmented.execute("update segments.user_segments set model_version = 'm2'")
+    assert "the model is another one" in segments_kept(segmented).explanation
+
+
+@pytest.mark.parametrize("emptied", ["previous", "segments"])
+def test_where_nobody_was_or_is_segmented_nobody_has_moved(
+    segmented: duckdb.DuckDBPyConnection, emptied: str
+):
+    segmented.execute(f"delete from {emptied}.user_segments")
+
+    check = segments_kept(segmented)
+
+    assert (check.verdict, check.value) == ("passed", 0)
