@@ -203,13 +203,14 @@ def model_version(features: pd.DataFrame, algorithm: str, parameters: dict) -> s
 
 def _head_of(model: ClusterModel) -> dict:
     """Say of a clustering what is no array, in JSON's terms; NaN becomes null."""
-    scores = json.loads(model.scores.to_json(orient="columns", double_precision=15))
+    # as objects, numbers keep all of their digits
+    scores = model.scores.astype(object).where(model.scores.notna(), None)
     return {
         "feature_names": list(model.feature_names),
         "spread": model.partition.spread,
         "winner": asdict(model.winner),
         "reduction": model.reduction,
-        "scores": {name: list(column.values()) for name, column in scores.items()},
+        "scores": scores.to_dict("list"),
         "verdict": asdict(model.verdict),
         "merges": model.merges.to_dict("list"),
         "n_learnt": model.n_learnt,
