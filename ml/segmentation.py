@@ -330,6 +330,8 @@ def _fit(features: pd.DataFrame, options: Options) -> tuple[ClusterModel | None,
         return clustering, clustering.verdict.message
     chosen = clustering.scores[clustering.scores["is_chosen"]].iloc[0]
     why = f"{chosen['candidate_id']} is {chosen['reason']}"
+    if len(clustering.merges):
+        why += f"; of its clusters, {len(clustering.merges)} merged with neighbours"
     return clustering, f"{why}; {clustering.verdict.message}"
 
 
