@@ -32,7 +32,12 @@ from ml.provisional import fit_context, predict_context
 from ml.validation import LEAST_SHARE, compare_features
 
 RFM = "rfm"
+# Of those to whom no RFM segment of the seed applies: their segment and persona.
 NEVER_BOUGHT = "Never Bought"
+OTHERS = {
+    "Others": "Everybody Else",
+    NEVER_BOUGHT: "The Visitor Who Never Bought",
+}
 
 
 @dataclass(frozen=True)
@@ -48,15 +53,15 @@ class Persons:
         See `ml.provisional`; `is_new` tells who has too little history.
     rfm_segments : Series of shape (n_buyers,)
         The RFM segment of who bought.
-    rfm_names : tuple of str
-        All RFM segments that there are, the best first.
+    rfm_personas : dict of str to str
+        The persona of each RFM segment that there is, the best first.
     """
 
     features: pd.DataFrame
     traits: pd.DataFrame
     contexts: pd.DataFrame
     rfm_segments: pd.Series
-    rfm_names: tuple[str, ...] = ()
+    rfm_personas: dict[str, str]
 
     @property
     def is_new(self) -> pd.Series:
@@ -220,6 +225,13 @@ def apply_segments(
         catalog,
         descriptions=described,
     )
+    if model.clusters is None:
+        persona_names = persons.rfm_personas | OTHERS
+        persona_of = {
+            each["id"].replace("segment_", "persona_"): persona_names.get(label, label)
+            for label, each in model.card["segments"].items()
+        }
+        personas["persona_name"] = personas["persona_id"].map(persona_of)
     return Answers(
         user_segments=assigned.rename_axis("user_id")
         .reset_index()
@@ -378,7 +390,7 @@ def _name_clusters(
 
 def _name_rfm_segments(persons: Persons, memory: Memory) -> dict[str, dict[str, str]]:
     """Give every RFM segment an id: the one that it had, or the next free one."""
-    names = [*persons.rfm_names, NEVER_BOUGHT]
+    names = [*persons.rfm_personas, *OTHERS]
     old = memory.model
     known = {}
     if old is not None and old.clusters is None:

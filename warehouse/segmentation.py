@@ -130,7 +130,7 @@ def _read_persons(connection: duckdb.DuckDBPyConnection) -> Persons:
         traits=_read_frame(connection, "intermediate.int_user_traits_aggregated"),
         contexts=_read_frame(connection, "intermediate.int_user_contexts_described"),
         rfm_segments=rfm["rfm_segment"],
-        rfm_names=(*dict.fromkeys(seed["rfm_segment"]), "Others"),
+        rfm_personas=dict(zip(seed["rfm_segment"], seed["persona_name"], strict=True)),
     )
 
 
@@ -155,7 +155,7 @@ def _open_model(persons: Persons, content: bytes) -> SegmentModel:
 
     model = from_bytes(content)
     if model.clusters is None:
-        if unknown := sorted(set(persons.rfm_names) - set(model.card["segments"])):
+        if unknown := sorted(set(persons.rfm_personas) - set(model.card["segments"])):
             raise ModelRefusedError(
                 f"there are RFM segments that it does not know: {', '.join(unknown)}"
             )

@@ -127,7 +127,7 @@ def make_persons(features: pd.DataFrame, seed: int, persons: type):
         ),
         contexts=contexts.assign(is_recent=True, is_new=rng.random(n_persons) < 0.02),
         rfm_segments=pd.Series("Others", index=bought),
-        rfm_names=("Others",),
+        rfm_personas={},
     )
 
 
