@@ -215,7 +215,7 @@ def _measure_stability(
     settled: Sequence[np.ndarray],
     seed: int,
 ) -> list[float]:
-    """Refit to bootstrap samples of at most 1,000 points, and see who agrees."""
+    """Refit to bootstrap samples of at most 600 points, and see who agrees."""
     rng = np.random.default_rng(seed)
     few = points[:REFITTED]
     agreements = np.zeros((N_REFITS, len(candidates)))

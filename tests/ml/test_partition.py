@@ -68,7 +68,7 @@ def test_the_label_alone_is_the_same(kind: str, request: pytest.FixtureRequest):
     assert known.assign(tied).tolist() == known.locate(tied)["label"].tolist()
 
 
-def test_of_two_clusters_that_are_as_near_the_lower_is_told_whatever_the_centres_order():
+def test_of_two_clusters_that_are_as_near_the_lower_is_told():
     halves = Partition(np.array([[0.0], [2]]), np.array([1, 0]), 1.0)
     middle = np.array([[1.0]])
 
