@@ -388,5 +388,7 @@ def segments_kept(connection: duckdb.DuckDBPyConnection) -> Check:
         n_moved / max(n_before, 1),
         MAX_MOVED_SHARE,
         f"of {n_before:,} persons who were in a segment before {n_moved:,} are in "
-        f"another one; {why}",
+        f"another one; {why}"
+        if n_moved
+        else "no person changed the segment",
     )
