@@ -147,12 +147,7 @@ def find_elbow(n_clusters: Sequence[int], inertias: Sequence[float]) -> int | No
     >>> find_elbow([2, 3, 4, 5, 6], [100, 50, 10, 9, 8])
     4
     """
-    if len(n_clusters) < 3:
-        return None
-    knee = KneeLocator(
-        n_clusters, inertias, curve="convex", direction="decreasing"
-    ).knee
-    return None if knee is None else int(knee)
+    return _find_bend(n_clusters, inertias, direction="decreasing")
 
 
 def _fit(
@@ -230,6 +225,19 @@ def _centers_of(members: np.ndarray, seed: int) -> np.ndarray:
     return fitted.cluster_centers_[sizes >= min(FEWEST_AROUND_CENTER, sizes.max())]
 
 
+def _find_bend(
+    places: Sequence[int] | np.ndarray,
+    heights: Sequence[float] | np.ndarray,
+    *,
+    direction: str,
+) -> int | None:
+    """Find where a convex curve bends; None if it is flat or too short to."""
+    if len(places) < 3 or np.ptp(heights) == 0:
+        return None
+    bend = KneeLocator(places, heights, curve="convex", direction=direction).knee
+    return None if bend is None else int(bend)
+
+
 def _min_samples(points: np.ndarray) -> int:
     return max(5, 2 * points.shape[1])
 
@@ -240,11 +248,9 @@ def _reaches(points: np.ndarray) -> list[float]:
     away = NearestNeighbors(n_neighbors=max(1, n_neighbours)).fit(points).kneighbors()
     furthest = np.sort(away[0][:, -1])
     reaches = set(np.quantile(furthest, REACHED_BY))
-    bend = KneeLocator(
-        np.arange(len(furthest)), furthest, curve="convex", direction="increasing"
-    ).knee
+    bend = _find_bend(np.arange(len(furthest)), furthest, direction="increasing")
     if bend is not None:
-        reaches.add(furthest[int(bend)])
+        reaches.add(furthest[bend])
     return sorted({round(float(reach), 9) for reach in reaches if reach > 0})
 
 

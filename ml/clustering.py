@@ -1,5 +1,6 @@
 """Find the groups that persons form, and tell to which of them a person belongs."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import silhouette_samples
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -137,7 +139,9 @@ def fit_clustering(
     drawn = np.random.default_rng(random_state).permutation(len(matrix))[:LEARNT_FROM]
     matrix = matrix.iloc[drawn]
     # one thread: sums over several differ in their last digits from run to run
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # a sample of few different persons has fewer clusters than are asked for
+        warnings.simplefilter("ignore", ConvergenceWarning)
         scaler = build_preprocessor(matrix, scaling=scaling)["scale"]
         scaled = scaler.fit_transform(matrix)
         k_list = _feasible(k_range, scaled)

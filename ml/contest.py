@@ -188,6 +188,8 @@ def choose(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _tell_choice(row: pd.Series, best: float, n_finest: int) -> str:
+    if row["n_clusters"] < 2:
+        return "the first of those that all find one cluster only"
     why = (
         f"the finest of what is as clear as any: silhouette {row['silhouette']:.3f}, "
         f"the best {best:.3f}; stability {row['stability']:.2f}"

@@ -109,15 +109,17 @@ def build_preprocessor(
         for name in feature_names(features)
         if (column := _build_column(name, features[name], scaling)) is not None
     }
-    if not columns:
+    scaled = {
+        name: made
+        for name, column in columns.items()
+        # rare categories alone become one of all, and what is tiny is not scaled
+        if (np.ptp(made := column.fit_transform(features[[name]]), axis=0) > SAME).any()
+    }
+    if not scaled:
         raise TooFewPersonsError("all persons are alike: no feature tells them apart")
-    scaler = ColumnTransformer(
-        [(name, column, [name]) for name, column in columns.items()]
-    )
-    scaled = scaler.fit_transform(features)
     weighted = ColumnTransformer(
-        [(name, column, [name]) for name, column in columns.items()],
-        transformer_weights=_weigh_columns(scaled, scaler.output_indices_),
+        [(name, columns[name], [name]) for name in scaled],
+        transformer_weights=_weigh_columns(scaled),
     )
     return Pipeline([("scale", weighted), ("reduce", build_reducer(reduction))])
 
@@ -167,15 +169,14 @@ def _apply(function: Callable, **options: float) -> FunctionTransformer:
     )
 
 
-def _weigh_columns(scaled: np.ndarray, places: dict[str, slice]) -> dict[str, float]:
+def _weigh_columns(scaled: dict[str, np.ndarray]) -> dict[str, float]:
     """Share each group's weight among its columns."""
     groups: dict[str, list[str]] = {}
-    for name in places:
-        if name != "remainder":
-            groups.setdefault(look_up(name).group, []).append(name)
+    for name in scaled:
+        groups.setdefault(look_up(name).group, []).append(name)
     weights = {}
     for group, names in groups.items():
-        columns = np.hstack([scaled[:, places[name]] for name in names])
+        columns = np.hstack([scaled[name] for name in names])
         size = columns.shape[1]
         correlations = np.corrcoef(columns, rowvar=False).reshape(size, size)
         weight = GROUP_WEIGHTS.get(group, 1.0) / np.sqrt(
