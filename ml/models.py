@@ -220,19 +220,33 @@ def _head_of(model: ClusterModel) -> dict:
 
 def _restore_clustering(loaded: dict, head: dict) -> ClusterModel:
     """Put a clustering together again; refuse one that is not built as ours are."""
-    if [name for name, _ in loaded["prepare"].steps] != ["scale", "reduce"]:
-        raise ModelRefusedError("the model has other steps than ours")
+    prepare, mixture = loaded["prepare"], loaded.get("mixture")
     centers, labels = loaded["centers"], loaded["labels"]
+    if [name for name, _ in prepare.steps] != ["scale", "reduce"]:
+        raise ModelRefusedError("the model has other steps than ours")
+    scaler, directions = prepare["scale"], prepare["reduce"].components_
+    if list(scaler.feature_names_in_) != head["feature_names"]:
+        raise ModelRefusedError("the model reads other features than it says")
+    n_scaled = max(place.stop for place in scaler.output_indices_.values())
+    if centers.ndim != 2 or directions.shape != (centers.shape[1], n_scaled):
+        raise ModelRefusedError("the model's centres are not in its space")
     n_clusters = int(labels.max()) + 1
     if len(centers) != len(labels) or set(labels.tolist()) != set(range(n_clusters)):
         raise ModelRefusedError("the model's centres have not a cluster each")
-    if not np.isfinite(centers).all():
-        raise ModelRefusedError("the model's centres are not what they should be")
+    if (mixture is not None) != (head["winner"]["algorithm"] == "gaussian_mixture") or (
+        mixture is not None and mixture.means_.shape != centers.shape
+    ):
+        raise ModelRefusedError("the model's mixture and its centres do not fit")
+    numbers = [centers, directions, head["spread"]]
+    if mixture is not None:
+        numbers += [mixture.means_, mixture.weights_, mixture.precisions_cholesky_]
+    if not all(np.isfinite(each).all() for each in numbers) or head["spread"] < 0:
+        raise ModelRefusedError("the model's numbers are not what they should be")
     measures = ["silhouette", "calinski_harabasz", "davies_bouldin"]
     scores = pd.DataFrame(head["scores"])
     return ClusterModel(
-        prepare=loaded["prepare"],
-        partition=Partition(centers, labels, head["spread"], loaded.get("mixture")),
+        prepare=prepare,
+        partition=Partition(centers, labels, head["spread"], mixture),
         feature_names=tuple(head["feature_names"]),
         winner=Candidate(**head["winner"]),
         reduction=head["reduction"],
