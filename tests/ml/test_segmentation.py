@@ -77,7 +77,7 @@ def know(features: pd.DataFrame, new: tuple[str, ...] = ()) -> Persons:
         pd.DataFrame(index=features.index),
         contexts if new else contexts.head(0),
         pd.Series("Champions", buyers.index).mask(buyers["n_orders"] < 3, "Others"),
-        ("Champions", "Others"),
+        {"Champions": "The Champion"},
     )
 
 
@@ -324,6 +324,11 @@ def test_without_structure_persons_go_by_rfm(by_rfm: SegmentModel, noise, catalo
     assert (users["confidence"] == 1).all()
     assert users[["distance", "next_segment_id"]].isna().all(axis=None)
     assert told.segment_catalog["silhouette"].isna().all()
+    assert sorted(told.personas["persona_name"]) == [
+        "Everybody Else",
+        "The Champion",
+        "The Visitor Who Never Bought",
+    ]
     candidates = told.model_candidates
     assert not candidates["is_chosen"].any()
     assert candidates["reason"].str.startswith("wins, but no structure").sum() == 1

@@ -28,7 +28,8 @@ def connection() -> duckdb.DuckDBPyConnection:
         "create schema marts; create schema intermediate; create schema seeds; "
         "create table marts.user_features (user_id varchar, n_orders bigint); "
         "create table marts.user_rfm (user_id varchar, rfm_segment varchar); "
-        "create table seeds.rfm_segments (segment_rank int, rfm_segment varchar); "
+        "create table seeds.rfm_segments (segment_rank int, "
+        "rfm_segment varchar, persona_name varchar); "
         "create table intermediate.int_user_traits_aggregated (user_id varchar); "
         "create table intermediate.int_user_contexts_described (user_id varchar)"
     )
@@ -38,7 +39,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 @pytest.fixture
 def persons() -> Persons:
     none = pd.DataFrame(index=FEATURES.index)
-    return Persons(FEATURES, none, none, pd.Series(), ("Champions", "Others"))
+    return Persons(FEATURES, none, none, pd.Series(), {"Champions": "The Champion"})
 
 
 def test_a_catalog_of_names_that_cannot_be_used_is_refused(
