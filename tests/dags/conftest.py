@@ -43,6 +43,7 @@ def home(tmp_path: Path) -> Path:
     ]
     lines = "".join(json.dumps(event) + "\n" for event in events)
     (source / "events.jsonl").write_text(lines)
+    (tmp_path / "home" / "settings.yml").write_text("segment_methods: [kmeans]\n")
     return tmp_path / "home"
 
 

@@ -4,7 +4,13 @@ import shutil
 from collections.abc import Callable, Generator
 
 import pytest
-from running import REFERENCE_DATA, SMALL, without_docs, write_sample
+from running import (
+    REFERENCE_DATA,
+    SMALL,
+    with_kmeans_alone,
+    without_docs,
+    write_sample,
+)
 
 from warehouse import stages, transform
 from warehouse.home import Home
@@ -22,8 +28,8 @@ def make_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Home]:
                 pytest.skip(f"the reference data set {folder} is not here")
             shutil.copytree(REFERENCE_DATA / folder, home.inbox / folder)
         without_docs(home)
-        if settings:
-            (home.root / "settings.yml").write_text(settings)
+        (home.root / "settings.yml").write_text(settings)
+        with_kmeans_alone(home)
         return home
 
     return make
@@ -57,6 +63,7 @@ def small_sample(
     """A home that has published a small sample."""
     home = Home.at(tmp_path_factory.mktemp("small_sample"))
     write_sample(home.root, **SMALL)
+    with_kmeans_alone(home)
     without_docs(home)
     stages.run(home)
     return home

@@ -4,16 +4,23 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pandas as pd
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import cross_val_predict
 
-from warehouse import ledger
+from warehouse import ledger, snapshots
 from warehouse.connection import open_snapshot, open_work
 from warehouse.home import Home
 
 ROOT = Path(__file__).parents[2]
 REFERENCE_DATA = ROOT.parent / "shared" / "data"
+BENCHMARK_DATA = ROOT.parent / "shared" / "bench" / "generate.py"
+OF_A_FOREST = 0.85  # so much of its agreement with what is planted segments reach
 SMALL = {"n_users": 150, "n_days": 120}
 FINGERPRINTED_SCHEMAS = ("marts", "segments")
 
@@ -85,3 +92,42 @@ def query_built(home: Home, question: str) -> list[tuple]:
 def truth(home: Home, name: str) -> duckdb.DuckDBPyRelation:
     """Read one of the sample's truths."""
     return duckdb.read_csv(str(home.root / "truth" / name), all_varchar=True)
+
+
+def with_kmeans_alone(home: Home) -> None:
+    """Spare a run the contest of methods, which takes longer than all else of a fit."""
+    with (home.root / "settings.yml").open("a") as settings:
+        settings.write("segment_methods: [kmeans]\n")
+
+
+def frame(home: Home, question: str, *, version: int | None = None) -> pd.DataFrame:
+    """Ask a snapshot, by default the current one, for a frame."""
+    path = snapshots.snapshot_path(home, version) if version else home.current
+    with open_snapshot(path) as connection:
+        return connection.sql(question).df()
+
+
+def compare_with_forest(
+    home: Home, planted: pd.Series, record_property: Callable
+) -> tuple[float, float]:
+    """Give the adjusted Rand index of segments with what is planted, and a forest's.
+
+    The forest is told the archetypes of four fifths of the persons, and asked for the
+    others', by the very features that segments are made of.
+    """
+    persons = frame(
+        home,
+        "select features.*, segment_id from marts.user_features as features "
+        "join segments.user_segments using (user_id) order by user_id",
+    ).set_index("user_id")
+    persons = persons.loc[persons.index.isin(planted.index)]
+    archetypes = planted.loc[persons.index]
+    forest = RandomForestClassifier(100, random_state=0, n_jobs=1)
+    features = pd.get_dummies(persons.drop(columns="segment_id"))
+    told = cross_val_predict(forest, features, archetypes, cv=5)
+    found = adjusted_rand_score(archetypes, persons["segment_id"])
+    learnt = adjusted_rand_score(archetypes, told)
+    record_property("n_persons", len(persons))
+    record_property("adjusted_rand_index", found)
+    record_property("adjusted_rand_index_of_a_forest", learnt)
+    return found, learnt

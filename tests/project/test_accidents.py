@@ -16,6 +16,7 @@ from running import (
     query,
     query_built,
     run_tessera,
+    with_kmeans_alone,
     without_docs,
     write_sample,
 )
@@ -131,6 +132,7 @@ def test_files_that_come_late_and_out_of_order_change_nothing(
     home = Home.at(tmp_path)
     dumps = sorted(small_sample.inbox.rglob("*.*"), reverse=True)
     shutil.copytree(small_sample.secrets, home.secrets)
+    with_kmeans_alone(home)
     without_docs(home)
 
     for is_late in (False, True):
@@ -200,8 +202,8 @@ def test_a_run_that_is_killed_at_every_stage_ends_in_the_same_tables(
 ):
     home = Home.at(tmp_path)
     write_sample(home.root, **SMALL)
-
     shutil.copytree(small_sample.secrets, home.secrets)
+    with_kmeans_alone(home)
     without_docs(home)
 
     for stage, number in (("load", 5), ("build", 2), ("segment", 3), ("publish", 9)):
@@ -305,6 +307,7 @@ def test_killing_at_every_fault_point_ends_in_the_same_tables(
 ):
     start = Home.at(tmp_path / "start")
     write_sample(start.root, n_users=30, n_days=31)
+    with_kmeans_alone(start)
     without_docs(start)
     (start.root / "secrets").mkdir(mode=0o700)
     undisturbed = Home.at(tmp_path / "undisturbed")

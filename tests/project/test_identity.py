@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from lookalikes import lookalikes
-from running import query, run_tessera, without_docs
+from running import query, run_tessera, with_kmeans_alone, without_docs
 
 from warehouse import cli, stages
 from warehouse.connection import open_work
@@ -60,6 +60,7 @@ class Inbox:
         self.home = Home.at(root)
         self.home.inbox.mkdir(parents=True)
         (self.home.root / "settings.yml").write_text(settings)
+        with_kmeans_alone(self.home)
         self.results: list[stages.StageResult] = []
         without_docs(self.home)
 

@@ -13,7 +13,7 @@ from io import StringIO
 from typing import NamedTuple
 
 import pytest
-from running import ROOT, query, without_docs
+from running import ROOT, query, with_kmeans_alone, without_docs
 
 from warehouse import stages
 from warehouse.connection import open_work, rows_by_name
@@ -407,6 +407,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         file, content = tell()
         (folder / file).write_text(content.replace("@example.org", f"@{name}.example"))
     (home.root / "settings.yml").write_text("reporting_currency: eur\n")
+    with_kmeans_alone(home)
     without_docs(home)
     stages.run(home)
     return home
