@@ -1,7 +1,6 @@
 """The walk from what is known of persons to their segments, and all said of these."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -29,9 +28,10 @@ from ml.naming import name_segments, still_true
 from ml.personas import describe_personas
 from ml.preprocessing import GROUP_WEIGHTS, KEPT_VARIANCE, Scaling
 from ml.provisional import fit_context, predict_context
+from ml.registry import RFM, tell_candidates
 from ml.validation import LEAST_SHARE, compare_features
 
-RFM = "rfm"
+NOBODY = "Nobody is in it at present."
 # Of those to whom no RFM segment of the seed applies: their segment and persona.
 NEVER_BOUGHT = "Never Bought"
 OTHERS = {
@@ -215,8 +215,10 @@ def apply_segments(
     told = described.to_frame("description").assign(
         segment_name=described.index.map(name_of),
         silhouette=_silhouettes(model, persons, assigned),
-        model_version=version,
     )
+    told = told.join(explain_segments(numbers, segment_ids))
+    if model.clusters is not None:
+        told = _tell_empty(told, name_of)
     personas = describe_personas(
         numbers,
         persons.traits,
@@ -239,11 +241,11 @@ def apply_segments(
             persona_id=segment_ids.str.replace("segment_", "persona_").to_numpy(),
             model_version=version,
         ),
-        segment_catalog=told.join(explain_segments(numbers, segment_ids))
-        .rename_axis("segment_id")
-        .reset_index(),
+        segment_catalog=told.rename_axis("segment_id")
+        .reset_index()
+        .assign(model_version=version),
         personas=personas,
-        model_candidates=_compare_candidates(model),
+        model_candidates=tell_candidates(model),
         feature_separation=compare_features(
             persons.features, _number_of(segment_ids)
         ).assign(model_version=version),
@@ -291,39 +293,6 @@ def assign_segments(model: SegmentModel, persons: Persons) -> pd.DataFrame:
     assigned.loc[new, "distance"] = np.nan
     assigned.loc[new, "is_provisional"] = True
     return assigned
-
-
-def register_model(model: SegmentModel) -> pd.DataFrame:
-    """Say of a model what the registry keeps, but for its file; one row."""
-    card, clustering = model.card, model.clustering
-    parameters = dict(card["parameters"])
-    metrics: dict[str, object] = {}
-    if clustering is not None:
-        chosen = clustering.scores[clustering.scores["is_chosen"]].iloc[0]
-        parameters |= {"winner": asdict(clustering.winner)}
-        parameters |= {"reduction": clustering.reduction}
-        metrics |= {
-            "silhouette": clustering.verdict.silhouette,
-            "silhouette_of_clouds": clustering.verdict.of_clouds,
-            "stability": float(chosen["stability"]),
-            "smallest_share": float(chosen["smallest_share"]),
-            "n_merged": len(clustering.merges),
-            "n_learnt": clustering.n_learnt,
-            "n_contested": clustering.n_contested,
-        }
-    if model.context is not None:
-        metrics["context"] = model.context.metrics
-    row = {
-        "model_version": card["version"],
-        "algorithm": model.clusters.winner.algorithm if model.clusters else RFM,
-        "n_segments": len(card["segments"]),
-        "n_persons": card["n_persons"],
-        "features": json.dumps(list(clustering.feature_names) if clustering else []),
-        "parameters": json.dumps(parameters),
-        "metrics": json.dumps(metrics),
-        "verdict": card["verdict"],
-    }
-    return pd.DataFrame([row])
 
 
 def _fit(features: pd.DataFrame, options: Options) -> tuple[ClusterModel | None, str]:
@@ -402,6 +371,23 @@ def _name_rfm_segments(persons: Persons, memory: Memory) -> dict[str, dict[str, 
     }
 
 
+def _tell_empty(told: pd.DataFrame, name_of: dict[str, str]) -> pd.DataFrame:
+    """Add the segments that nobody is in: they are there, and may be the next."""
+    empty = pd.DataFrame(
+        {
+            "segment_name": {
+                segment_id: name
+                for segment_id, name in name_of.items()
+                if segment_id not in told.index
+            },
+            "description": NOBODY,
+            "rule_text": NOBODY,
+            "rule_sql": "false",
+        }
+    )
+    return pd.concat([told, empty]) if len(empty) else told
+
+
 def _silhouettes(
     model: SegmentModel, persons: Persons, assigned: pd.DataFrame
 ) -> pd.Series:
@@ -410,22 +396,6 @@ def _silhouettes(
         return pd.Series(np.nan, index=sorted(assigned["segment_id"].unique()))
     settled = assigned.loc[~assigned["is_provisional"].astype(bool), "segment_id"]
     return silhouettes_by_cluster(model.clusters, persons.features, settled)
-
-
-def _compare_candidates(model: SegmentModel) -> pd.DataFrame:
-    if model.clustering is None:
-        return pd.DataFrame()
-    scores = model.clustering.scores
-    is_chosen = scores["is_chosen"] & (model.clusters is not None)
-    why_none = f"wins, but {model.clustering.verdict.message}"
-    return scores.assign(
-        model_version=model.card["version"],
-        parameters=scores["parameters"].map(json.dumps),
-        n_fitted=model.clustering.n_contested,
-        n_judged=model.clustering.n_contested,
-        reason=scores["reason"].where(~scores["is_chosen"] | is_chosen, why_none),
-        is_chosen=is_chosen,
-    )
 
 
 def _number_of(segment_ids: pd.Series) -> pd.Series:

@@ -173,7 +173,7 @@ def _registered(model: SegmentModel) -> pd.DataFrame:
     import skops
 
     from ml.models import FORMAT
-    from ml.segmentation import register_model
+    from ml.registry import register_model
 
     versions = {"format": FORMAT} | {
         library.__name__: library.__version__ for library in (numpy, sklearn, skops)

@@ -12,6 +12,7 @@ from ml.errors import TooFewPersonsError
 from ml.matching import find_successors
 from ml.models import SegmentModel, from_bytes, to_bytes
 from ml.provisional import CATEGORIES, NUMBERS
+from ml.registry import register_model
 from ml.segmentation import (
     NEVER_BOUGHT,
     Answers,
@@ -19,7 +20,6 @@ from ml.segmentation import (
     Options,
     Persons,
     apply_segments,
-    register_model,
     train_segments,
 )
 
@@ -395,3 +395,16 @@ def test_the_registry_is_told_what_json_can_say(kind: str, request, catalog):
     assert parameters["methods"] == ["kmeans"]
     assert features == ([] if kind == "alike" else sorted([*COLUMNS, "revenue"]))
     assert metrics.get("n_learnt") == (None if kind == "alike" else 90)
+
+
+def test_a_segment_that_nobody_is_in_is_told_as_such(model, persons, catalog):
+    everybody = apply_segments(model, persons, catalog).segment_catalog
+    some = persons.features[~persons.features.index.str.startswith("lookers")]
+
+    told = apply_segments(model, know(some), catalog).segment_catalog
+
+    assert set(told["segment_id"]) == set(everybody["segment_id"])
+    assert told["segment_name"].is_unique
+    (empty,) = told[told["rule_sql"] == "false"].to_dict("records")
+    assert empty["description"] == "Nobody is in it at present."
+    assert empty["model_version"] == model.card["version"]
