@@ -56,7 +56,7 @@ def made_up(tmp_path_factory: pytest.TempPathFactory, without_data_tests: None) 
     home = Home.at(tmp_path_factory.mktemp("made_up"))
     subprocess.run(
         [
-            *(sys.executable, BENCHMARK_DATA, "--users", "300"),
+            *(sys.executable, BENCHMARK_DATA, "--users", "600"),
             *("--format", "parquet", "--out", home.root),
         ],
         check=True,
