@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_iris
 from sklearn.metrics import adjusted_rand_score
 
-from ml.candidates import METHODS, find_elbow, list_candidates
+from ml.candidates import METHODS, list_candidates
 from ml.clustering import (
     ClusterModel,
     assign_clusters,
@@ -19,7 +19,7 @@ from ml.clustering import (
     locate_persons,
     silhouettes_by_cluster,
 )
-from ml.contest import choose, hold_contest
+from ml.contest import hold_contest
 from ml.errors import TooFewPersonsError
 
 FEW = range(2, 7)
@@ -156,51 +156,6 @@ def test_another_seed_numbers_the_same_groups_alike(blobs: pd.DataFrame):
     assert first.value_counts().equals(second.value_counts())
 
 
-def test_the_finest_of_those_nearly_as_clear_is_taken():
-    scores = pd.DataFrame(
-        {
-            "candidate_id": ["kmeans-3", "kmeans-4", "kmeans-5", "kmeans-6"],
-            "n_clusters": [3, 4, 5, 6],
-            "silhouette": [0.40, 0.39, 0.38, 0.37],
-            "calinski_harabasz": [4.0, 3.0, 2.0, 1.0],
-            "davies_bouldin": [1.0, 2.0, 3.0, 4.0],
-            "inertia": [4.0, 3.0, 2.0, 1.0],
-            "stability": 1.0,
-            "noise_share": 0.0,
-        }
-    )
-
-    def choice(**changed: list[float]) -> int:
-        chosen = choose(scores.assign(**changed))
-        return chosen.loc[chosen["is_chosen"], "n_clusters"].item()
-
-    assert choice() == 5
-    assert choice(stability=[0.9, 0.9, 0.7, 0.9]) == 4
-    assert choice(stability=[0.1, 0.2, 0.3, 0.1]) == 5
-    assert choice(noise_share=[0.0, 0.1, 0.2, 0.0]) == 4
-    assert choice(n_clusters=[2, 3, 1, 1]) == 3
-
-
-def test_of_equally_many_clusters_the_best_in_ranks_is_taken():
-    scores = pd.DataFrame(
-        {
-            "candidate_id": ["kmeans-4", "ward-4"],
-            "n_clusters": 4,
-            "silhouette": [0.40, 0.39],
-            "calinski_harabasz": [3.0, 4.0],
-            "davies_bouldin": [2.0, 1.0],
-            "inertia": [2.0, 3.0],
-            "stability": [0.9, 1.0],
-            "noise_share": 0.0,
-        }
-    )
-
-    chosen = choose(scores)
-
-    assert chosen["is_chosen"].tolist() == [False, True]
-    assert chosen["reason"][0] == "is as fine and as clear, but not as good as ward-4"
-
-
 def test_silhouettes_of_iris_are_those_that_are_known():
     points = load_iris().data
     candidates = list_candidates(points, k_range=range(2, 6), methods=["kmeans"])
@@ -210,12 +165,6 @@ def test_silhouettes_of_iris_are_those_that_are_known():
     assert scores["silhouette"].round(3).tolist() == [0.681, 0.553, 0.498, 0.489]
     assert scores["inertia"].is_monotonic_decreasing
     assert scores.loc[scores["is_elbow"], "n_clusters"].tolist() == [3]
-
-
-def test_an_even_curve_has_no_elbow():
-    assert find_elbow([2, 3, 4, 5], [7.0, 7.0, 7.0, 7.0]) is None
-    assert find_elbow([2, 3], [7.0, 1.0]) is None
-    assert find_elbow([2, 3, 4, 5], [40.0, 8.0, 7.0, 6.0]) == 3
 
 
 def test_no_cluster_of_a_few_persons_is_made_if_it_can_be_helped(blobs: pd.DataFrame):
