@@ -14,7 +14,7 @@ MOST_IN_CLOUD = 1_000
 CLEARER_BY = 0.1
 STANDARD_DEVIATIONS = 3.0
 SO_MUCH_CLEARER = 2.2
-PERSONS_A_COLUMN = 10
+PERSONS_A_COLUMN = 5
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def choose_reduction(
     them, over the most that it could be more (Tibshirani's gap [1]_, with silhouettes
     for inertia). Canonical variables are made to let groups look clear: they are
     taken only if groups are more than 2.2 times as clear in them, and only if there
-    are ten persons for each column to tell them from.
+    are five persons for each column to tell them from.
 
     Parameters
     ----------
