@@ -1,7 +1,7 @@
 """The ways to cluster that compete, and how each of them is fitted."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import sklearn
@@ -12,6 +12,7 @@ from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 
+from ml.errors import TooFewPersonsError
 from ml.partition import Partition
 
 METHODS = ("kmeans", "gaussian_mixture", "ward", "dbscan", "hdbscan")
@@ -51,6 +52,8 @@ def list_candidates(
     ------
     ValueError
         If a method is unknown.
+    TooFewPersonsError
+        If so many points are the same that no method has anything to try.
     """
     unknown = sorted(set(methods) - set(METHODS))
     if unknown:
@@ -84,7 +87,12 @@ def list_candidates(
             for size in _least_sizes(points)
         ],
     }
-    return [one for method in METHODS if method in methods for one in makers[method]()]
+    found = [one for method in METHODS if method in methods for one in makers[method]()]
+    if not found:
+        raise TooFewPersonsError(
+            f"{' and '.join(methods)} cannot tell these persons apart: most are alike"
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,25 @@ def fit_candidates(
     tree = ward(points) if any(one.algorithm == "ward" for one in candidates) else None
     with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
         return [_fit(one, points, tree, seed, n_starts) for one in candidates]
+
+
+def rescale_candidate(
+    candidate: Candidate, points: np.ndarray, n_points: int
+) -> Candidate:
+    """Give a candidate for many points the parameters that mean the same for fewer.
+
+    HDBSCAN's least cluster keeps its share; DBSCAN looks further, so that as many
+    neighbours are within reach. The others know no density.
+    """
+    share = n_points / len(points)
+    parameters = dict(candidate.parameters)
+    if candidate.algorithm == "hdbscan":
+        parameters["min_cluster_size"] = max(
+            FEWEST_AROUND_CENTER, round(share * parameters["min_cluster_size"])
+        )
+    if candidate.algorithm == "dbscan":
+        parameters["eps"] *= share ** (-1 / points.shape[1])
+    return replace(candidate, parameters=parameters)
 
 
 def find_elbow(n_clusters: Sequence[int], inertias: Sequence[float]) -> int | None:

@@ -7,6 +7,7 @@ from sklearn.neighbors import NearestNeighbors
 
 MOST_LEARNT_FROM = 3_000
 FEWEST_NEIGHBOURS = 10
+SAME = 1e-9  # of the whole variance: what is left of it by rounding alone
 
 
 class CanonicalVariables(TransformerMixin, BaseEstimator):
@@ -85,7 +86,8 @@ class CanonicalVariables(TransformerMixin, BaseEstimator):
         for _ in range(self.rounds):
             within = _scatter_of_neighbours(points, points @ directions, n_neighbours)
             size = np.trace(within)
-            within = within * np.trace(whole) / size if size > 0 else ball
+            is_seen = size > SAME * n_neighbours * len(points) * np.trace(whole)
+            within = within * np.trace(whole) / size if is_seen else ball
             within = (1 - self.ridge) * within + self.ridge * ball
             ratios, directions = eigh(whole, within)
             ratios, directions = ratios[::-1], directions[:, ::-1]

@@ -160,7 +160,14 @@ def fit_clustering(
         partition, merges = _merge(partition, matrix.iloc[:CONTESTED], few)
         partition = _number_by_size(partition, prepared)
         verdict = judge_structure(
-            scaled, reduction, few, partition.assign(few), seed=random_state
+            scaled,
+            reduction,
+            few,
+            partition.assign(few),
+            stability=float(
+                contest.scores["stability"][contest.scores["is_chosen"]].iloc[0]
+            ),
+            seed=random_state,
         )
     return ClusterModel(
         prepare=Pipeline([("scale", scaler), ("reduce", reducer)]),
@@ -197,8 +204,10 @@ def locate_persons(model: ClusterModel, features: pd.DataFrame) -> pd.DataFrame:
         If a column that the model reads is not there (it is named), or a value is
         missing, infinite or not a number.
     """
-    located = model.partition.locate(_prepare(model, features))
-    return located.set_index(features.index)
+    with threadpool_limits(limits=1):
+        located = model.partition.locate(_prepare(model, features))
+    # the last digits are the machine's, not the data's
+    return located.round(9).set_index(features.index)
 
 
 def assign_clusters(model: ClusterModel, features: pd.DataFrame) -> pd.Series:

@@ -1,7 +1,8 @@
 """Which of several ways to cluster serves best, by one rule, and for which reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from ml.candidates import (
     Candidate,
     find_elbow,
     fit_candidates,
+    rescale_candidate,
 )
 from ml.partition import Partition
 from ml.validation import join_small_clusters
@@ -116,7 +118,8 @@ def hold_contest(
         _settle(fit.partition, points, least_share, least_count) for fit in fits
     ]
     settled = [partition.assign(points) for partition in partitions]
-    stabilities = _measure_stability(candidates, points, settled, seed)
+    settle = partial(_settle, least_share=least_share, least_count=least_count)
+    stabilities = _measure_stability(candidates, points, settled, settle, seed)
     distances = pairwise_distances(points)
     rows = []
     for place, candidate in enumerate(candidates):
@@ -200,7 +203,11 @@ def _tell_choice(row: pd.Series, best: float, n_finest: int) -> str:
 def _settle(
     partition: Partition, points: np.ndarray, least_share: float, least_count: int
 ) -> Partition:
-    """Let clusters that are too small join the nearest."""
+    """Let clusters that are too small join the nearest.
+
+    A centre that few are nearest to is forgotten: it would be about single persons.
+    """
+    partition = partition.without_few(points, least_count)
     given = partition.assign(points)
     joined = join_small_clusters(
         points, pd.Series(given), least_share=least_share, least_count=least_count
@@ -215,20 +222,22 @@ def _measure_stability(
     candidates: Sequence[Candidate],
     points: np.ndarray,
     settled: Sequence[np.ndarray],
+    settle: Callable[[Partition, np.ndarray], Partition],
     seed: int,
 ) -> list[float]:
     """Refit to bootstrap samples of at most 600 points, and see who agrees."""
     rng = np.random.default_rng(seed)
     few = points[:REFITTED]
+    rescaled = [rescale_candidate(one, points, len(few)) for one in candidates]
     agreements = np.zeros((N_REFITS, len(candidates)))
     for refit in range(N_REFITS):
         drawn = few[rng.integers(0, len(few), len(few))]
         refits = fit_candidates(
-            candidates, drawn, seed=seed + refit, n_starts=REFIT_STARTS
+            rescaled, drawn, seed=seed + refit, n_starts=REFIT_STARTS
         )
         for place, fit in enumerate(refits):
             agreements[refit, place] = adjusted_rand_score(
-                settled[place][:REFITTED], fit.partition.assign(few)
+                settled[place][:REFITTED], settle(fit.partition, drawn).assign(few)
             )
     return agreements.mean(axis=0).tolist()
 

@@ -68,6 +68,24 @@ class Partition:
         new = np.asarray(label_of)[self.labels]
         return Partition(self.centers, new, self.spread, self.mixture)
 
+    def without_few(self, points: np.ndarray, least_count: int) -> "Partition":
+        """Forget centres that fewer points are nearest to; one stays at least.
+
+        A mixture without one of its components is none: points then go to the nearest
+        centre.
+        """
+        nearest = (
+            cdist(points, self.centers).argmin(axis=1)
+            if self.mixture is None
+            else self.mixture.predict(points)
+        )
+        sizes = np.bincount(nearest, minlength=len(self.centers))
+        kept = sizes >= min(least_count, sizes.max())
+        if kept.all():
+            return self
+        labels = np.unique(self.labels[kept], return_inverse=True)[1]
+        return Partition(self.centers[kept], labels, self.spread)
+
     def _locate(self, points: np.ndarray) -> pd.DataFrame:
         distances = self._distances(points)
         if self.mixture is None:

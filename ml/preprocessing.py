@@ -58,7 +58,7 @@ def build_preprocessor(
        negative values is taken to a power [3]_.
     3. Every column is scaled, by default to mean 0 and variance 1; constant ones are
        left out. A column of text becomes one column for each category that a
-       hundredth of the persons (and five) have, and one for all others.
+       hundredth of the persons (and five) have; all others have none of these.
     4. Columns that answer the same question (`ml.features.Feature.group`) share its
        weight: each is divided by the root of the first eigenvalue of its group's
        correlations, as multiple factor analysis does [1]_, so that ten counts of one
@@ -135,11 +135,14 @@ def _build_column(name: str, values: pd.Series, scaling: Scaling) -> Pipeline | 
     """Build the steps of one column; None if it is constant."""
     if is_numeric_dtype(values):
         return _build_number(name, values.to_numpy(float), scaling)
-    if values.nunique(dropna=False) < 2:
-        return None
+    # what fewer persons have is not kept, not even as a name: it would tell of them
     least = max(FEWEST_DESCRIBED, int(LEAST_CATEGORY * len(values)))
+    counts = values.value_counts()
+    shared = sorted(counts[counts >= least].index)
+    if not shared or counts[shared[0]] == len(values):
+        return None
     encoder = OneHotEncoder(
-        handle_unknown="infrequent_if_exist", min_frequency=least, sparse_output=False
+        categories=[shared], handle_unknown="ignore", sparse_output=False
     )
     return Pipeline([("encode", encoder), ("scale", SCALERS[scaling]())])
 

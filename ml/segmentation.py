@@ -148,10 +148,7 @@ def train_segments(
     ValueError
         If a feature is missing or infinite.
     """
-    if len(persons.features) < MIN_PERSONS:
-        raise TooFewPersonsError(
-            f"{len(persons.features)} persons are too few: it takes {MIN_PERSONS}"
-        )
+    _require_enough(persons)
     settled = persons.features[~persons.is_new]
     if len(settled) < MIN_PERSONS:
         settled = persons.features
@@ -168,12 +165,12 @@ def train_segments(
     }
     if clustering is None or not clustering.verdict.is_structured:
         card["segments"] = _name_rfm_segments(persons, memory)
-        card["version"] = model_version(settled, RFM, parameters)
+        card["version"] = model_version(settled, RFM, card)
         return SegmentModel(clustering, None, card)
     labels = assign_clusters(clustering, settled)
     card["segments"] = _name_clusters(settled, labels, persons, memory, catalog)
     algorithm = clustering.winner.algorithm
-    card["version"] = model_version(settled, algorithm, parameters)
+    card["version"] = model_version(settled, algorithm, card)
     segment_ids = labels.map(
         {int(label): each["id"] for label, each in card["segments"].items()}
     )
@@ -202,9 +199,12 @@ def apply_segments(
 
     Raises
     ------
+    TooFewPersonsError
+        If there are fewer than 20 persons.
     ValueError
         If a feature that the model reads is missing, or a value is missing or infinite.
     """
+    _require_enough(persons)
     version = model.card["version"]
     assigned = assign_segments(model, persons)
     segment_ids = assigned["segment_id"]
@@ -295,6 +295,14 @@ def assign_segments(model: SegmentModel, persons: Persons) -> pd.DataFrame:
     return assigned
 
 
+def _require_enough(persons: Persons) -> None:
+    n_persons = len(persons.features)
+    if n_persons < MIN_PERSONS:
+        raise TooFewPersonsError(
+            f"{n_persons} persons are too few: it takes {MIN_PERSONS}"
+        )
+
+
 def _fit(features: pd.DataFrame, options: Options) -> tuple[ClusterModel | None, str]:
     """Fit a clustering and tell what is thought of it; None if all are alike."""
     try:
@@ -327,7 +335,9 @@ def _name_clusters(
     old = memory.model
     # an RFM segment is not what a cluster goes on from, whoever is in both
     by_rfm = memory.segments["model_version"].astype(str).str.startswith(f"{RFM}-")
-    before = memory.segments[~by_rfm]
+    # and neither is what was only guessed
+    guessed = memory.segments.reindex(columns=["is_provisional"]).eq(True).any(axis=1)
+    before = memory.segments[~by_rfm & ~guessed]
     value = settled["revenue"] if "revenue" in settled else labels * 0
     id_of = match_segments(
         before["segment_id"],
@@ -361,9 +371,11 @@ def _name_rfm_segments(persons: Persons, memory: Memory) -> dict[str, dict[str, 
     """Give every RFM segment an id: the one that it had, or the next free one."""
     names = [*persons.rfm_personas, *OTHERS]
     old = memory.model
-    known = {}
+    by_rfm = memory.segments["model_version"].astype(str).str.startswith(f"{RFM}-")
+    served = memory.segments[by_rfm].drop_duplicates("segment_id")
+    known = dict(zip(served["segment_name"], served["segment_id"], strict=True))
     if old is not None and old.clusters is None:
-        known = {name: each["id"] for name, each in old.card["segments"].items()}
+        known |= {name: each["id"] for name, each in old.card["segments"].items()}
     free = next_segment_ids({*memory.retired, *memory.segments["segment_id"].dropna()})
     return {
         name: {"id": known[name] if name in known else next(free), "name": name}

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
+from ml.contest import LEAST_STABILITY
 from ml.preprocessing import Reduction, build_reducer
 
 N_CLOUDS = 10
@@ -47,7 +48,7 @@ def choose_reduction(
     them, over the most that it could be more (Tibshirani's gap [1]_, with silhouettes
     for inertia). Canonical variables are made to let groups look clear: they are
     taken only if groups are more than 2.2 times as clear in them, and only if there
-    are five persons for each column to tell them from.
+    are five persons for each column to tell them from (or a thousand).
 
     Parameters
     ----------
@@ -96,6 +97,7 @@ def judge_structure(
     points: np.ndarray,
     labels: np.ndarray,
     *,
+    stability: float,
     seed: int = 0,
 ) -> Verdict:
     """Judge a clustering by those of clouds that have no clusters.
@@ -104,7 +106,10 @@ def judge_structure(
     is spread evenly in a box along the principal axes: of all that has one hump, what
     is spread evenly looks most like clusters [1]_. It goes through the same reduction,
     fitted to it, and k-means. A clustering has to be three standard deviations clearer
-    than ten such clouds, and clearer by a tenth at least. One cluster is no structure.
+    than ten such clouds, and clearer by a tenth at least. One cluster is no structure,
+    nor is a clustering that other persons of the same kind would not have given:
+    columns of few values that have nothing to do with each other lie in lumps, which
+    look clear, and every sample sorts them differently.
 
     Parameters
     ----------
@@ -115,6 +120,8 @@ def judge_structure(
         Persons in the space in which they were clustered.
     labels : ndarray of shape (n_judged,)
         The cluster of each.
+    stability : float
+        See `ml.contest.hold_contest`, which takes something unstable only if all is.
     seed : int, default=0
 
     Returns
@@ -146,7 +153,9 @@ def judge_structure(
         f"silhouette {silhouette:.3f}, of structureless clouds with the same "
         f"covariance {mean:.3f} (standard deviation {deviation:.3f})"
     )
-    if silhouette > bar:
+    if stability < LEAST_STABILITY:
+        compared = f"nothing is stable, the best by {stability:.2f}; {compared}"
+    elif silhouette > bar:
         return Verdict(True, silhouette, mean, compared)
     return Verdict(False, silhouette, mean, f"no structure found: {compared}")
 

@@ -64,7 +64,14 @@ def segment_persons(
     names = _read_names(connection, persons.features)
     previous = _read_frame(connection, "previous.user_segments")
     retired = connection.execute(
-        "select distinct segment_id from previous.segment_history order by segment_id"
+        """
+        select segment_id from previous.segment_history
+        union select from_segment_id from previous.segment_changes
+        union select to_segment_id from previous.segment_changes
+        union select segment_id from previous.segment_successors
+        union select successor_id from previous.segment_successors
+        order by 1
+        """
     ).fetchall()
     model, refusals = open_last_good(home, connection, partial(_open_model, persons))
     is_new = train or model is None
@@ -72,15 +79,15 @@ def segment_persons(
     try:
         if is_new:
             progress(f"letting clusterings of {n_persons:,} persons compete")
-            memory = Memory(previous, [one for (one,) in retired], model)
+            memory = Memory(previous, [one for (one,) in retired if one], model)
             model = train_segments(persons, memory, names, _options(home))
+        progress(f"describing segments of {n_persons:,} persons")
+        answers = apply_segments(model, persons, names)
     except TooFewPersonsError as error:
         _replace_tables(connection, {})
         message = f"nobody is segmented: {error}"
         return Segmentation(n_persons, 0, None, False, message, refusals)
-    progress(f"describing segments of {n_persons:,} persons")
     version = model.card["version"]
-    answers = apply_segments(model, persons, names)
     tables = {f"ml.{table}": frame for table, frame in vars(answers).items()}
     if is_new:
         content = to_bytes(model)
