@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import DBSCAN, HDBSCAN, AgglomerativeClustering, KMeans
 from sklearn.datasets import make_moons
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, pairwise_distances
 from sklearn.mixture import GaussianMixture
 
 from ml.candidates import (
@@ -14,7 +14,9 @@ from ml.candidates import (
     find_elbow,
     fit_candidates,
     list_candidates,
+    rescale_candidate,
 )
+from ml.errors import TooFewPersonsError
 from ml.partition import Partition
 
 CORNERS = np.array([[0.0, 0], [10, 0], [0, 10]])
@@ -170,3 +172,27 @@ def test_a_mixture_that_fits_on_less_than_all_dimensions_is_no_error():
 def test_the_elbow_is_where_more_clusters_begin_to_gain_little(inertias, elbow):
     assert find_elbow([2, 3, 4, 5, 6], inertias) == elbow
     assert find_elbow([2, 3], inertias[:2]) is None
+
+
+def test_where_most_are_alike_there_is_nothing_for_dbscan_to_try():
+    points = np.repeat([[0.0, 0.0], [1.0, 1.0]], 50, axis=0)
+
+    with pytest.raises(TooFewPersonsError, match="dbscan cannot tell these persons"):
+        list_candidates(points, k_range=[2], methods=["dbscan"])
+
+
+def test_parameters_of_density_mean_the_same_for_fewer_points():
+    points = np.random.default_rng(0).normal(size=(4_000, 2))
+    few = points[:500]
+    spread = Candidate("dbscan-1", "dbscan", {"eps": 0.2, "min_samples": 10})
+    dense = Candidate("hdbscan-200", "hdbscan", {"min_cluster_size": 200})
+
+    reach = rescale_candidate(spread, points, 500).parameters["eps"]
+
+    def count_within(cloud: np.ndarray, eps: float) -> float:
+        return (pairwise_distances(cloud) <= eps).sum(axis=1).mean()
+
+    assert count_within(few, reach) == pytest.approx(count_within(points, 0.2), rel=0.2)
+    assert rescale_candidate(dense, points, 500).parameters == {"min_cluster_size": 25}
+    ward = Candidate("ward-3", "ward", {"n_clusters": 3})
+    assert rescale_candidate(ward, points, 500) == ward

@@ -130,3 +130,26 @@ def test_clusters_that_get_one_label_become_one(bent: Partition):
     assert set(alone["label"]) == {0}
     assert set(alone["next_label"]) == {-1}
     assert (alone["confidence"] == 1).all()
+
+
+def test_centres_that_few_are_nearest_to_are_forgotten():
+    points = np.array([[0.0]] * 6 + [[5.0]] * 2 + [[9.0]] * 7)
+    partition = Partition(np.array([[0.0], [5.0], [9.0]]), np.array([0, 1, 2]), 1.0)
+
+    settled = partition.without_few(points, 5)
+
+    assert settled.centers.ravel().tolist() == [0, 9]
+    assert settled.assign(points).tolist() == [0] * 6 + [1] * 9
+    assert partition.without_few(points, 2) is partition
+    assert partition.without_few(points, 100).centers.tolist() == [[9.0]]
+
+
+def test_a_mixture_that_loses_a_component_goes_by_its_centres():
+    points = np.concatenate([np.linspace(-1, 1, 30), [50.0, 50.1]])[:, None]
+    mixture = GaussianMixture(2, random_state=0).fit(points)
+    partition = Partition(mixture.means_, np.array([0, 1]), 1.0, mixture)
+
+    settled = partition.without_few(points, 5)
+
+    assert settled.mixture is None
+    assert settled.centers == pytest.approx(np.zeros((1, 1)), abs=1e-6)

@@ -72,3 +72,19 @@ def test_persons_who_are_all_alike_are_refused():
 
     with pytest.raises(TooFewPersonsError, match="all persons are alike"):
         build_preprocessor(alike)
+
+
+def test_texts_are_columns_for_what_several_have_and_nothing_else_is_kept():
+    rare = [f"town of user {i}" for i in range(10)]
+    texts = pd.DataFrame({"town": ["Ulm"] * 120 + ["Bonn"] * 70 + rare})
+
+    preparer = build_preprocessor(texts).fit(texts)
+    scaled = preparer["scale"].transform(texts)
+
+    assert scaled.shape == (200, 2)
+    assert len(np.unique(scaled.round(9), axis=0)) == 3
+    unknown = preparer["scale"].transform(pd.DataFrame({"town": ["Rome"]}))
+    assert np.array_equal(unknown[0], scaled[-1])
+    kept = preparer["scale"].named_transformers_["town"]["encode"].categories_
+    assert [list(one) for one in kept] == [["Bonn", "Ulm"]]
+    assert "town of user" not in repr(vars(preparer["scale"]))

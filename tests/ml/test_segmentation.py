@@ -408,3 +408,32 @@ def test_a_segment_that_nobody_is_in_is_told_as_such(model, persons, catalog):
     (empty,) = told[told["rule_sql"] == "false"].to_dict("records")
     assert empty["description"] == "Nobody is in it at present."
     assert empty["model_version"] == model.card["version"]
+
+
+def test_fewer_than_twenty_are_not_assigned_either(model, persons, catalog):
+    few = know(persons.features.head(19))
+
+    with pytest.raises(TooFewPersonsError, match="19 persons are too few"):
+        apply_segments(model, few, catalog)
+
+
+def test_rfm_segments_keep_their_ids_when_their_model_cannot_be_opened(
+    by_rfm, noise, catalog
+):
+    answers = apply_segments(by_rfm, noise, catalog)
+    memory = remember(answers, by_rfm)
+
+    lost = Memory(memory.segments, memory.retired, None)
+    again = train_segments(noise, lost, catalog, OPTIONS)
+
+    told = apply_segments(again, noise, catalog).user_segments
+    assert told["segment_id"].equals(answers.user_segments["segment_id"])
+
+
+def test_who_was_in_a_segment_by_a_guess_has_no_vote(model, persons, catalog):
+    memory = remember(apply_segments(model, persons, catalog), model)
+    guessed = memory.segments.assign(is_provisional=True)
+
+    refit = train_segments(persons, Memory(guessed, memory.retired), catalog, OPTIONS)
+
+    assert not set(segments_of(refit)) & set(segments_of(model))
