@@ -33,15 +33,14 @@ Model = TypeVar("Model")
 
 @dataclass(frozen=True)
 class _Record:
-    """What is known of a model; `run_id` and `sha256` are null before the registry."""
+    """What the registry knows of a model."""
 
     model_version: str
-    run_id: str | None
-    sha256: str | None
+    run_id: str
+    sha256: str
 
     def __str__(self) -> str:
-        fitted = f", fitted by {self.run_id}," if self.run_id else ""
-        return f"model {self.model_version}{fitted}"
+        return f"model {self.model_version}, fitted by {self.run_id},"
 
 
 def keep_model(home: Home, version: str, content: bytes) -> str:
@@ -112,14 +111,15 @@ def open_last_good(
     refusals = []
     for record in _records(connection)[:MOST_TRIED]:
         try:
-            return open_model(_read_recorded(home, record)), refusals
+            content = read_model(home, record.model_version, record.sha256)
+            return open_model(content), refusals
         except ModelRefusedError as refusal:
             refusals.append(f"{record} is refused: {refusal}")
     return None, refusals
 
 
-def model_path(home: Home, version: str, sha256: str | None = None) -> Path:
-    """Name the file of a model; without a hash, as it was before there was a registry.
+def model_path(home: Home, version: str, sha256: str) -> Path:
+    """Name the file of a model.
 
     Raises
     ------
@@ -128,8 +128,7 @@ def model_path(home: Home, version: str, sha256: str | None = None) -> Path:
     """
     if not _VERSION.fullmatch(version):
         raise ModelRefusedError("its version is none of ours")
-    name = f"{version}.{sha256[:12]}" if sha256 else version
-    return home.models / f"{name}.skops"
+    return home.models / f"{version}.{sha256[:12]}.skops"
 
 
 def _records(connection: duckdb.DuckDBPyConnection) -> list[_Record]:
@@ -151,19 +150,7 @@ def _records(connection: duckdb.DuckDBPyConnection) -> list[_Record]:
         """,
         [version],
     ).fetchall()
-    return [_Record(*row) for row in rows] or [_Record(version, None, None)]
-
-
-def _read_recorded(home: Home, record: _Record) -> bytes:
-    """Read a model; before there was a registry, its hash was sealed beside it."""
-    if record.sha256:
-        return read_model(home, record.model_version, record.sha256)
-    path = model_path(home, record.model_version)
-    sealed = _read(path.with_suffix(".sha256"), 100).decode(errors="replace").strip()
-    content = _read(path, MOST_BYTES)
-    if hashlib.sha256(content).hexdigest() != sealed:
-        raise ModelRefusedError("the bytes of its file are not those that were kept")
-    return content
+    return [_Record(*row) for row in rows]
 
 
 def _read(path: Path, most_bytes: int) -> bytes:

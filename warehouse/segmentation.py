@@ -63,23 +63,13 @@ def segment_persons(
     persons = _read_persons(connection)
     names = _read_names(connection, persons.features)
     previous = _read_frame(connection, "previous.user_segments")
-    retired = connection.execute(
-        """
-        select segment_id from previous.segment_history
-        union select from_segment_id from previous.segment_changes
-        union select to_segment_id from previous.segment_changes
-        union select segment_id from previous.segment_successors
-        union select successor_id from previous.segment_successors
-        order by 1
-        """
-    ).fetchall()
     model, refusals = open_last_good(home, connection, partial(_open_model, persons))
     is_new = train or model is None
     n_persons = len(persons.features)
     try:
         if is_new:
             progress(f"letting clusterings of {n_persons:,} persons compete")
-            memory = Memory(previous, [one for (one,) in retired if one], model)
+            memory = Memory(previous, _ids_ever_given(connection), model)
             model = train_segments(persons, memory, names, _options(home))
         progress(f"describing segments of {n_persons:,} persons")
         answers = apply_segments(model, persons, names)
@@ -124,6 +114,24 @@ def _tell_model(model: SegmentModel, *, is_new: bool, is_serving: bool) -> str:
     if is_serving:
         return f"assigned with the current model {version}"
     return f"assigned with an earlier model, {version}, the last good one"
+
+
+def _ids_ever_given(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """List the ids of all segments that ever were published.
+
+    History alone does not have them all: an interval of no length is none.
+    """
+    rows = connection.execute(
+        """
+        select segment_id from previous.segment_history
+        union select from_segment_id from previous.segment_changes
+        union select to_segment_id from previous.segment_changes
+        union select segment_id from previous.segment_successors
+        union select successor_id from previous.segment_successors
+        order by 1
+        """
+    ).fetchall()
+    return [segment_id for (segment_id,) in rows if segment_id is not None]
 
 
 def _read_persons(connection: duckdb.DuckDBPyConnection) -> Persons:

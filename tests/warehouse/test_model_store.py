@@ -201,20 +201,11 @@ def test_of_several_fits_of_a_version_the_last_published_serves(home: Home, conn
     assert open_last_good(home, connection, open_fake) == ("model 3", [])
 
 
-def test_a_model_from_before_the_registry_serves_by_its_seal(home: Home, connection):
-    from hashlib import sha256
-
+def test_a_model_from_before_the_registry_is_fitted_anew(home: Home, connection):
     serve(connection, "k5-x")
-    model_path(home, "k5-x").write_bytes(b"model 1")
-    seal = home.models / "k5-x.sha256"
-    seal.write_text(sha256(b"model 1").hexdigest() + "\n")
+    (home.models / "k5-x.skops").write_bytes(b"model 1")
 
-    assert open_last_good(home, connection, open_fake) == ("model 1", [])
-
-    seal.write_text("0" * 64)
-    opened, (refusal,) = open_last_good(home, connection, open_fake)
-    assert opened is None
-    assert refusal.startswith("model k5-x is refused: the bytes of its file are not")
+    assert open_last_good(home, connection, open_fake) == (None, [])
 
 
 def test_where_nobody_was_segmented_no_model_serves(home: Home, connection):
@@ -224,13 +215,17 @@ def test_where_nobody_was_segmented_no_model_serves(home: Home, connection):
 
 
 def test_no_version_leads_out_of_the_folder(home: Home, connection):
-    (home.root / "warehouse" / "k5.skops").write_bytes(b"model")
+    (home.root / "warehouse" / "k5.aa.skops").write_bytes(b"model")
+    connection.execute(
+        "insert into previous.segment_models (run_id, model_version, sha256) "
+        "values ('run_000001', '../k5', 'aa')"
+    )
     serve(connection, "../k5")
 
-    opened, refusals = open_last_good(home, connection, open_fake)
+    opened, (refusal,) = open_last_good(home, connection, open_fake)
 
     assert opened is None
-    assert refusals == ["model ../k5 is refused: its version is none of ours"]
+    assert refusal.endswith("is refused: its version is none of ours")
 
 
 def test_refusals_are_a_warning_until_there_are_none(connection):

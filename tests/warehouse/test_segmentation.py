@@ -16,7 +16,8 @@ from ml.segmentation import Persons
 from ml.structure import Verdict
 from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.home import Home
-from warehouse.segmentation import _open_model, segment_persons
+from warehouse.raw_tables import create_tables
+from warehouse.segmentation import _ids_ever_given, _open_model, segment_persons
 
 FEATURES = pd.DataFrame({"n_orders": range(6)}, index=list("abcdef"))
 
@@ -101,3 +102,23 @@ def test_a_model_that_knows_not_all_rfm_segments_is_refused(persons: Persons):
 
     with pytest.raises(ModelRefusedError, match="does not know: Champions"):
         _open_model(persons, to_bytes(SegmentModel(None, None, card)))
+
+
+def test_no_id_that_was_ever_published_is_given_again():
+    connection = duckdb.connect()
+    create_tables(connection)
+    for table, columns in {
+        "segment_history": {"segment_id": "segment_1"},
+        "segment_changes": {
+            "from_segment_id": "segment_2",
+            "to_segment_id": "segment_3",
+        },
+        "segment_successors": {"segment_id": "segment_4", "successor_id": None},
+    }.items():
+        connection.execute(
+            f"insert into previous.{table} ({', '.join(columns)}) values "
+            f"({', '.join('?' for _ in columns)})",
+            list(columns.values()),
+        )
+
+    assert _ids_ever_given(connection) == [f"segment_{n}" for n in (1, 2, 3, 4)]
