@@ -173,7 +173,7 @@ def choose(scores: pd.DataFrame) -> pd.DataFrame:
         (scores.index == chosen, lambda row: _tell_choice(row, best, finest.sum())),
         (~has_clusters, lambda _: "finds one cluster only"),
         (~is_quiet, lambda row: f"leaves out {row['noise_share']:.0%} as noise"),
-        (~eligible, lambda row: f"is not stable: {row['stability']:.2f}"),
+        (~eligible, lambda row: f"is not stable: {row['stability']:.3f}"),
         (~clear, lambda row: f"is less clear: {row['silhouette']:.3f} of {best:.3f}"),
         (~finest, lambda _: f"is coarser than {most} clusters that are as clear"),
         (finest, lambda _: f"is as fine and as clear, but not as good as {winner}"),

@@ -24,7 +24,7 @@ from ml.explaining import explain_segments
 from ml.features import feature_names
 from ml.matching import match_segments, next_segment_ids
 from ml.models import SegmentModel, model_version
-from ml.naming import name_segments, still_true
+from ml.naming import name_persona, name_segments, still_true
 from ml.personas import describe_personas
 from ml.preprocessing import GROUP_WEIGHTS, KEPT_VARIANCE, Scaling
 from ml.provisional import fit_context, predict_context
@@ -227,13 +227,12 @@ def apply_segments(
         catalog,
         descriptions=described,
     )
-    if model.clusters is None:
-        persona_names = persons.rfm_personas | OTHERS
-        persona_of = {
-            each["id"].replace("segment_", "persona_"): persona_names.get(label, label)
-            for label, each in model.card["segments"].items()
-        }
-        personas["persona_name"] = personas["persona_id"].map(persona_of)
+    # as they were named at the fit: a catalog may know other segments since then
+    persona_of = {
+        each["id"].replace("segment_", "persona_"): each["persona"]
+        for each in model.card["segments"].values()
+    }
+    personas["persona_name"] = personas["persona_id"].map(persona_of)
     return Answers(
         user_segments=assigned.rename_axis("user_id")
         .reset_index()
@@ -362,14 +361,17 @@ def _name_clusters(
     kept = still_true(numbers, drawn, catalog, kept)
     named = name_segments(numbers, drawn, catalog, kept=kept)["segment_name"]
     return {
-        str(label): {"id": segment_id, "name": named[label]}
+        str(label): {
+            "id": segment_id,
+            "name": named[label],
+            "persona": name_persona(named[label], catalog),
+        }
         for label, segment_id in id_of.items()
     }
 
 
 def _name_rfm_segments(persons: Persons, memory: Memory) -> dict[str, dict[str, str]]:
     """Give every RFM segment an id: the one that it had, or the next free one."""
-    names = [*persons.rfm_personas, *OTHERS]
     old = memory.model
     by_rfm = memory.segments["model_version"].astype(str).str.startswith(f"{RFM}-")
     served = memory.segments[by_rfm].drop_duplicates("segment_id")
@@ -378,8 +380,12 @@ def _name_rfm_segments(persons: Persons, memory: Memory) -> dict[str, dict[str, 
         known |= {name: each["id"] for name, each in old.card["segments"].items()}
     free = next_segment_ids({*memory.retired, *memory.segments["segment_id"].dropna()})
     return {
-        name: {"id": known[name] if name in known else next(free), "name": name}
-        for name in names
+        name: {
+            "id": known[name] if name in known else next(free),
+            "name": name,
+            "persona": persona,
+        }
+        for name, persona in (persons.rfm_personas | OTHERS).items()
     }
 
 

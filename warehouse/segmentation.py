@@ -93,13 +93,14 @@ def segment_persons(
     _replace_tables(connection, tables)
     served = set(previous["model_version"].dropna())
     n_segments = len(answers.segment_catalog)
+    told = f"{n_persons:,} persons in {n_segments} segments"
+    by_what = _tell_model(model, is_new=is_new, is_serving=version in served)
     return Segmentation(
         n_persons=n_persons,
         n_segments=n_segments,
         model_version=version,
         was_trained=is_new,
-        message=f"{n_persons:,} persons in {n_segments} segments, "
-        + _tell_model(model, is_new=is_new, is_serving=version in served),
+        message="\n".join([f"{told}, {by_what}", *refusals]),
         refusals=refusals,
     )
 

@@ -138,7 +138,7 @@ def test_everybody_is_told_why():
         "second": "is as fine and as clear, but not as good as winner",
         "coarse": "is coarser than 6 clusters that are as clear",
         "blurred": "is less clear: 0.400 of 0.500",
-        "shaky": "is not stable: 0.50",
+        "shaky": "is not stable: 0.500",
         "noisy": "leaves out 25% as noise",
         "one": "finds one cluster only",
     }
