@@ -1,14 +1,23 @@
 """`ml.structure` sees no groups in noise, and does where there are some."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from ml.candidates import METHODS
 from ml.clustering import ClusterModel, fit_clustering
 from ml.structure import Verdict, choose_reduction, judge_structure
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Generator[None]:
+    """Several threads cost more than they save with so few points."""
+    with threadpool_limits(limits=1):
+        yield
+
 
 CLOUDS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "normal": lambda rng: rng.normal(size=(300, 6)),

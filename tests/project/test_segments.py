@@ -27,7 +27,10 @@ from warehouse.connection import open_work
 from warehouse.home import Home
 from warehouse.model_store import model_path
 
-pytestmark = pytest.mark.usefixtures("without_data_tests")
+pytestmark = [
+    pytest.mark.long,  # two homes of its own; each part is tested by itself, too
+    pytest.mark.usefixtures("without_data_tests"),
+]
 
 KIOSK = {
     "adapter": "generic",
