@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import duckdb
+import pytest
 from airflow_processes import DAGS, run_python
 
 from warehouse.home import Home, writer_lock
@@ -81,6 +82,7 @@ def test_a_wrong_setting_is_named_before_airflow_starts(
     assert not (home / "airflow").exists()
 
 
+@pytest.mark.long
 def test_a_wrong_source_ends_with_its_name_and_status_2(
     home: Path, environment: dict[str, str]
 ):

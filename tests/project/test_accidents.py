@@ -88,6 +88,7 @@ def test_running_again_changes_nothing(small_sample: Home):
     assert snapshots.versions(small_sample) == [1]
 
 
+@pytest.mark.long
 def test_an_analyst_reads_on_while_a_run_publishes(small_sample: Home):
     finished = threading.Event()
     seen: list[tuple] = []

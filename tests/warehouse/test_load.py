@@ -199,6 +199,7 @@ some_events = st.lists(
 )
 
 
+@pytest.mark.long
 @given(events=some_events, order=st.randoms(use_true_random=False))
 @settings(
     max_examples=8,
