@@ -131,10 +131,7 @@ def fit_clustering(
     >>> assign_clusters(model, features).nunique()
     3
     """
-    if len(features) < MIN_PERSONS:
-        raise TooFewPersonsError(
-            f"{len(features)} persons are too few: it takes {MIN_PERSONS}"
-        )
+    require_enough(features)
     matrix = checked_matrix(features[clustered_names(features)]).sort_index()
     drawn = np.random.default_rng(random_state).permutation(len(matrix))[:LEARNT_FROM]
     matrix = matrix.iloc[drawn]
@@ -181,6 +178,20 @@ def fit_clustering(
         n_learnt=len(prepared),
         n_contested=len(few),
     )
+
+
+def require_enough(features: pd.DataFrame) -> None:
+    """Refuse to form segments of fewer than 20 persons.
+
+    Raises
+    ------
+    TooFewPersonsError
+        If there are fewer rows.
+    """
+    if len(features) < MIN_PERSONS:
+        raise TooFewPersonsError(
+            f"{len(features)} persons are too few: it takes {MIN_PERSONS}"
+        )
 
 
 def locate_persons(model: ClusterModel, features: pd.DataFrame) -> pd.DataFrame:

@@ -113,12 +113,10 @@ def hold_contest(
     .. [4] D. L. Davies, D. W. Bouldin, "A cluster separation measure", IEEE
        Transactions on Pattern Analysis and Machine Intelligence 1 (1979), 224-227.
     """
-    fits = fit_candidates(candidates, points, seed=seed)
-    partitions = [
-        _settle(fit.partition, points, least_share, least_count) for fit in fits
-    ]
-    settled = [partition.assign(points) for partition in partitions]
     settle = partial(_settle, least_share=least_share, least_count=least_count)
+    fits = fit_candidates(candidates, points, seed=seed)
+    partitions = [settle(fit.partition, points) for fit in fits]
+    settled = [partition.assign(points) for partition in partitions]
     stabilities = _measure_stability(candidates, points, settled, settle, seed)
     distances = pairwise_distances(points)
     rows = []

@@ -16,6 +16,7 @@ from ml.clustering import (
     assign_clusters,
     fit_clustering,
     locate_persons,
+    require_enough,
     silhouettes_by_cluster,
 )
 from ml.contrasts import contrast_segments, describe_segments
@@ -95,6 +96,11 @@ class Memory:
     retired: Sequence[str] = ()
     model: SegmentModel | None = None
 
+    @property
+    def is_by_rfm(self) -> pd.Series:
+        """Tell of each person before whether it was an RFM segment."""
+        return self.segments["model_version"].astype(str).str.startswith(f"{RFM}-")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -148,7 +154,7 @@ def train_segments(
     ValueError
         If a feature is missing or infinite.
     """
-    _require_enough(persons)
+    require_enough(persons.features)
     settled = persons.features[~persons.is_new]
     if len(settled) < MIN_PERSONS:
         settled = persons.features
@@ -204,7 +210,7 @@ def apply_segments(
     ValueError
         If a feature that the model reads is missing, or a value is missing or infinite.
     """
-    _require_enough(persons)
+    require_enough(persons.features)
     version = model.card["version"]
     assigned = assign_segments(model, persons)
     segment_ids = assigned["segment_id"]
@@ -294,14 +300,6 @@ def assign_segments(model: SegmentModel, persons: Persons) -> pd.DataFrame:
     return assigned
 
 
-def _require_enough(persons: Persons) -> None:
-    n_persons = len(persons.features)
-    if n_persons < MIN_PERSONS:
-        raise TooFewPersonsError(
-            f"{n_persons} persons are too few: it takes {MIN_PERSONS}"
-        )
-
-
 def _fit(features: pd.DataFrame, options: Options) -> tuple[ClusterModel | None, str]:
     """Fit a clustering and tell what is thought of it; None if all are alike."""
     try:
@@ -332,11 +330,9 @@ def _name_clusters(
 ) -> dict[str, dict[str, str]]:
     """Give every cluster the id of the segment that it continues, and a name."""
     old = memory.model
-    # an RFM segment is not what a cluster goes on from, whoever is in both
-    by_rfm = memory.segments["model_version"].astype(str).str.startswith(f"{RFM}-")
-    # and neither is what was only guessed
+    # neither an RFM segment nor a guess is what a cluster goes on from
     guessed = memory.segments.reindex(columns=["is_provisional"]).eq(True).any(axis=1)
-    before = memory.segments[~by_rfm & ~guessed]
+    before = memory.segments[~memory.is_by_rfm & ~guessed]
     value = settled["revenue"] if "revenue" in settled else labels * 0
     id_of = match_segments(
         before["segment_id"],
@@ -373,8 +369,7 @@ def _name_clusters(
 def _name_rfm_segments(persons: Persons, memory: Memory) -> dict[str, dict[str, str]]:
     """Give every RFM segment an id: the one that it had, or the next free one."""
     old = memory.model
-    by_rfm = memory.segments["model_version"].astype(str).str.startswith(f"{RFM}-")
-    served = memory.segments[by_rfm].drop_duplicates("segment_id")
+    served = memory.segments[memory.is_by_rfm].drop_duplicates("segment_id")
     known = dict(zip(served["segment_name"], served["segment_id"], strict=True))
     if old is not None and old.clusters is None:
         known |= {name: each["id"] for name, each in old.card["segments"].items()}

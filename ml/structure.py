@@ -77,14 +77,7 @@ def choose_reduction(
             k: _silhouette_of_kmeans(points, k, seed) for k in k_range if k < len(few)
         }
         best = max(by_k, key=lambda k: by_k[k])
-        of_clouds = np.mean(
-            [
-                _silhouette_of_kmeans(
-                    build_reducer(reduction).fit_transform(cloud), best, seed
-                )
-                for cloud in _clouds(few, 2, seed)
-            ]
-        )
+        of_clouds = _silhouettes_of_clouds(few, reduction, best, 2, seed).mean()
         clear[reduction] = (by_k[best] - of_clouds) / (1 - of_clouds)
     if clear["canonical"] > SO_MUCH_CLEARER * max(clear["principal"], 0):
         return "canonical"
@@ -139,13 +132,8 @@ def judge_structure(
         message = "no structure found: no test parts one cluster from another"
         return Verdict(False, 0.0, 0.0, message)
     silhouette = float(silhouette_score(points, labels))
-    of_clouds = np.array(
-        [
-            _silhouette_of_kmeans(
-                build_reducer(reduction).fit_transform(cloud), n_clusters, seed
-            )
-            for cloud in _clouds(scaled[:MOST_IN_CLOUD], N_CLOUDS, seed)
-        ]
+    of_clouds = _silhouettes_of_clouds(
+        scaled[:MOST_IN_CLOUD], reduction, n_clusters, N_CLOUDS, seed
     )
     mean, deviation = float(of_clouds.mean()), float(of_clouds.std(ddof=1))
     bar = mean + max(STANDARD_DEVIATIONS * deviation, CLEARER_BY * abs(mean))
@@ -158,6 +146,20 @@ def judge_structure(
     elif silhouette > bar:
         return Verdict(True, silhouette, mean, compared)
     return Verdict(False, silhouette, mean, f"no structure found: {compared}")
+
+
+def _silhouettes_of_clouds(
+    points: np.ndarray, reduction: Reduction, n_clusters: int, n_clouds: int, seed: int
+) -> np.ndarray:
+    """Cut clouds like these points in as many clusters, and see how clear they look."""
+    return np.array(
+        [
+            _silhouette_of_kmeans(
+                build_reducer(reduction).fit_transform(cloud), n_clusters, seed
+            )
+            for cloud in _clouds(points, n_clouds, seed)
+        ]
+    )
 
 
 def _clouds(points: np.ndarray, n_clouds: int, seed: int) -> Iterator[np.ndarray]:

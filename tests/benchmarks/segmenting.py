@@ -78,6 +78,8 @@ def main() -> None:
 
 def make_persons(features: pd.DataFrame, seed: int, persons: type):
     """Add columns that repeat others with noise, and what else is known of persons."""
+    from ml.provisional import NUMBERS
+
     rng = np.random.default_rng(seed)
     n_persons = len(features)
     repeated = [features.columns[n % features.shape[1]] for n in range(N_REPEATED)]
@@ -100,19 +102,7 @@ def make_persons(features: pd.DataFrame, seed: int, persons: type):
         "os": draw("iOS", "Android", "Windows"),
         "weekday_type": draw("weekday", "weekend"),
     }
-    numbers = {
-        name: rng.poisson(1, n_persons)
-        for name in (
-            "duration_seconds",
-            "n_add_to_carts",
-            "n_begin_checkouts",
-            "n_orders",
-            "n_page_views",
-            "n_product_views",
-            "n_searches",
-            "revenue",
-        )
-    }
+    numbers = {name: rng.poisson(1, n_persons) for name in NUMBERS}
     contexts = pd.DataFrame(texts | numbers, index=features.index)
     bought = features.index[features["n_orders"] > 0]
     return persons(
