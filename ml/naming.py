@@ -22,6 +22,7 @@ def name_segments(
     catalog: pd.DataFrame,
     *,
     kept: Mapping[int, str] | None = None,
+    deltas: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Name and describe segments by what sets them apart from everybody.
 
@@ -41,6 +42,8 @@ def name_segments(
         The names, as `ml.catalog.read_catalog` reads them.
     kept : mapping of label to str, optional
         Names that go on: their segments keep them, and no other gets them.
+    deltas : DataFrame of shape (n_segments, n_features), optional
+        What `contrast_segments` says of them, if it was asked already.
 
     Returns
     -------
@@ -76,7 +79,8 @@ def name_segments(
     if not is_same and set(features.index) != set(labels.index):
         raise ValueError("features and labels are about different persons")
     names = read_catalog(catalog, features.columns)
-    deltas = contrast_segments(features, labels)
+    if deltas is None:
+        deltas = contrast_segments(features, labels)
     given = dict(kept or {})
     free = [entry for entry in names if entry.name not in given.values()]
     nameless = [label for label in deltas.index if label not in given]
@@ -98,6 +102,8 @@ def still_true(
     labels: pd.Series,
     catalog: pd.DataFrame,
     names: Mapping[int, str],
+    *,
+    deltas: pd.DataFrame,
 ) -> dict[int, str]:
     """Keep, of the names that segments had, those that are not refuted.
 
@@ -110,6 +116,8 @@ def still_true(
     features, labels, catalog
         As `name_segments` reads them.
     names : mapping of label to str
+    deltas : DataFrame of shape (n_segments, n_features)
+        What `contrast_segments` says of them.
 
     Returns
     -------
@@ -126,7 +134,6 @@ def still_true(
         for name in names.values()
         if (entry := entries.get(re.sub(r" \d+$", "", name)))
     ]
-    deltas = contrast_segments(features, labels)
     holds = _score_names(lenient, features, labels, deltas) > 0
     return {
         label: name

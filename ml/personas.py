@@ -8,7 +8,6 @@ import pandas as pd
 
 from ml.contrasts import average_segments, describe_segments
 from ml.features import FEWEST_DESCRIBED
-from ml.naming import name_persona
 from ml.wording import format_share, join_words
 
 TOP = 3
@@ -57,7 +56,7 @@ def describe_personas(
     traits: pd.DataFrame,
     segment_ids: pd.Series,
     segment_names: Mapping[str, str] | pd.Series,
-    catalog: pd.DataFrame,
+    persona_names: Mapping[str, str],
     *,
     descriptions: Mapping[str, str] | pd.Series | None = None,
 ) -> pd.DataFrame:
@@ -76,8 +75,8 @@ def describe_personas(
         Such as ``segment_3``, indexed by `user_id` in any order.
     segment_names : mapping or Series
         The name of every segment_id.
-    catalog : DataFrame of shape (n_conditions, 6)
-        The names of personas, as `ml.catalog.read_catalog` reads them.
+    persona_names : mapping
+        The name of the persona of every segment_id.
     descriptions : mapping or Series, optional
         What `describe_segments` says of every segment_id, if it was asked already.
 
@@ -101,14 +100,10 @@ def describe_personas(
     >>> traits = pd.DataFrame({"main_daypart": ["morning"] * 15 + ["evening"] * 5})
     >>> segment_ids = pd.Series(["segment_1"] * 15 + ["segment_2"] * 5)
     >>> names = {"segment_1": "One-Time Buyers", "segment_2": "Frequent Buyers"}
-    >>> catalog = pd.DataFrame({
-    ...     "segment_name": ["Frequent Buyers"], "persona_name": ["The Regular"],
-    ...     "priority": [1], "feature": ["n_orders"], "direction": ["repeat"],
-    ...     "threshold": [None],
-    ... })
-    >>> personas = describe_personas(features, traits, segment_ids, names, catalog)
+    >>> told = {"segment_1": "The Guest", "segment_2": "The Regular"}
+    >>> personas = describe_personas(features, traits, segment_ids, names, told)
     >>> personas["persona_name"].tolist()
-    ['Somebody with One-Time Buyers', 'The Regular']
+    ['The Guest', 'The Regular']
     """
     of_person = segment_ids.reindex(features.index)
     if of_person.isna().any():
@@ -130,7 +125,7 @@ def describe_personas(
         personas.append(
             {
                 "persona_id": f"persona_{segment.removeprefix('segment_')}",
-                "persona_name": name_persona(names[segment], catalog),
+                "persona_name": persona_names[segment],
                 "narrative": _narrate(
                     names[segment], is_member, descriptions[segment], habits
                 ),

@@ -187,17 +187,13 @@ def train_segments(
     )
 
 
-def apply_segments(
-    model: SegmentModel, persons: Persons, catalog: pd.DataFrame
-) -> Answers:
+def apply_segments(model: SegmentModel, persons: Persons) -> Answers:
     """Give everybody a segment, and say what the segments are.
 
     Parameters
     ----------
     model : SegmentModel
     persons : Persons
-    catalog : DataFrame of shape (n_conditions, 6)
-        See `ml.catalog`.
 
     Returns
     -------
@@ -230,15 +226,10 @@ def apply_segments(
         persons.traits,
         segment_ids,
         name_of,
-        catalog,
+        # as they were named at the fit: a catalog may know other segments since then
+        {each["id"]: each["persona"] for each in model.card["segments"].values()},
         descriptions=described,
     )
-    # as they were named at the fit: a catalog may know other segments since then
-    persona_of = {
-        each["id"].replace("segment_", "persona_"): each["persona"]
-        for each in model.card["segments"].values()
-    }
-    personas["persona_name"] = personas["persona_id"].map(persona_of)
     return Answers(
         user_segments=assigned.rename_axis("user_id")
         .reset_index()
@@ -354,8 +345,10 @@ def _name_clusters(
     drawn = labels.sort_index()
     drawn = drawn.iloc[np.sort(_draw(len(drawn)))]
     numbers = settled.loc[drawn.index].select_dtypes("number")
-    kept = still_true(numbers, drawn, catalog, kept)
-    named = name_segments(numbers, drawn, catalog, kept=kept)["segment_name"]
+    deltas = contrast_segments(numbers, drawn)
+    kept = still_true(numbers, drawn, catalog, kept, deltas=deltas)
+    told = name_segments(numbers, drawn, catalog, kept=kept, deltas=deltas)
+    named = told["segment_name"]
     return {
         str(label): {
             "id": segment_id,

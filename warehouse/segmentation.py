@@ -72,7 +72,7 @@ def segment_persons(
             memory = Memory(previous, _ids_ever_given(connection), model)
             model = train_segments(persons, memory, names, _options(home))
         progress(f"describing segments of {n_persons:,} persons")
-        answers = apply_segments(model, persons, names)
+        answers = apply_segments(model, persons)
     except TooFewPersonsError as error:
         _replace_tables(connection, {})
         message = f"nobody is segmented: {error}"

@@ -54,7 +54,7 @@ def main() -> None:
     model = train_segments(persons, Memory(nobody), catalog, Options())
     trained = time.perf_counter()
     content = to_bytes(model)
-    answers = apply_segments(from_bytes(content), persons, catalog)
+    answers = apply_segments(from_bytes(content), persons)
     applied = time.perf_counter()
 
     assigned = answers.user_segments.set_index("user_id")["segment_id"]

@@ -9,16 +9,7 @@ import pytest
 from ml.personas import describe_personas
 
 NAMES = {"segment_1": "One-Time Buyers", "segment_2": "Frequent Buyers"}
-CATALOG = pd.DataFrame(
-    {
-        "segment_name": ["One-Time Buyers", "Frequent Buyers"],
-        "persona_name": ["The Guest", "The Regular"],
-        "priority": [1, 2],
-        "feature": "n_orders",
-        "direction": ["once", "repeat"],
-        "threshold": np.nan,
-    }
-)
+PERSONAS = {"segment_1": "The Guest", "segment_2": "The Regular"}
 
 
 @pytest.fixture
@@ -51,7 +42,7 @@ def traits(features: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_a_persona_says_who_what_when_and_where(features, traits, segment_ids):
-    personas = describe_personas(features, traits, segment_ids, NAMES, CATALOG)
+    personas = describe_personas(features, traits, segment_ids, NAMES, PERSONAS)
 
     assert personas["persona_id"].tolist() == ["persona_1", "persona_2"]
     assert personas["persona_name"].tolist() == ["The Guest", "The Regular"]
@@ -69,11 +60,11 @@ def test_a_persona_says_who_what_when_and_where(features, traits, segment_ids):
 
 
 def test_a_second_answer_is_told_only_if_it_is_telling(features, traits, segment_ids):
-    personas = describe_personas(features, traits, segment_ids, NAMES, CATALOG)
+    personas = describe_personas(features, traits, segment_ids, NAMES, PERSONAS)
     assert "on weekends (67%, everybody: 50%)." in personas["narrative"][0]
 
     traits["main_weekday_type"] = ["weekend"] * 18 + ["weekday"] * 12 + ["weekend"] * 10
-    personas = describe_personas(features, traits, segment_ids, NAMES, CATALOG)
+    personas = describe_personas(features, traits, segment_ids, NAMES, PERSONAS)
     assert personas["narrative"][0].count("on weekdays (40%, everybody: 30%)") == 1
 
 
@@ -82,14 +73,14 @@ def test_a_rare_answer_is_not_told_however_telling_it_is():
     traits = pd.DataFrame({"main_country": ["DE"] * 94 + ["FR"] * 6 + ["DE"] * 20})
     segment_ids = pd.Series(["segment_1"] * 100 + ["segment_2"] * 20)
 
-    personas = describe_personas(features, traits, segment_ids, NAMES, CATALOG)
+    personas = describe_personas(features, traits, segment_ids, NAMES, PERSONAS)
 
     assert "from FR" not in personas["narrative"][0]
     assert '"FR"' in personas["traits"][0]
 
 
 def test_traits_are_json_with_shares_against_everybody(features, traits, segment_ids):
-    personas = describe_personas(features, traits, segment_ids, NAMES, CATALOG)
+    personas = describe_personas(features, traits, segment_ids, NAMES, PERSONAS)
 
     told = json.loads(personas["traits"][0])
 
@@ -107,7 +98,7 @@ def test_traits_are_json_with_shares_against_everybody(features, traits, segment
 
 
 def test_answers_of_fewer_than_five_persons_are_not_told(features, traits, segment_ids):
-    personas = describe_personas(features, traits, segment_ids, NAMES, CATALOG)
+    personas = describe_personas(features, traits, segment_ids, NAMES, PERSONAS)
 
     assert "desktop" not in personas["traits"][1]
 
@@ -115,7 +106,7 @@ def test_answers_of_fewer_than_five_persons_are_not_told(features, traits, segme
 def test_of_fewer_than_five_persons_only_their_number_is_told(features, traits):
     few = pd.Series(["segment_1"] * 36 + ["segment_2"] * 4, index=features.index)
 
-    persona = describe_personas(features, traits, few, NAMES, CATALOG).iloc[1]
+    persona = describe_personas(features, traits, few, NAMES, PERSONAS).iloc[1]
 
     assert persona["narrative"].startswith("Frequent Buyers: 4 persons, 10%")
     assert "1,234" not in persona["narrative"]
@@ -128,7 +119,7 @@ def test_of_fewer_than_five_persons_only_their_number_is_told(features, traits):
 
 
 def test_persons_without_traits_are_told_by_their_numbers(features, segment_ids):
-    personas = describe_personas(features, pd.DataFrame(), segment_ids, NAMES, CATALOG)
+    personas = describe_personas(features, pd.DataFrame(), segment_ids, NAMES, PERSONAS)
 
     assert personas["narrative"].str.count(r"\. ").tolist() == [1, 1]
 
@@ -141,29 +132,30 @@ def test_order_of_persons_does_not_matter(features, traits, segment_ids):
         traits.iloc[order[::-1]],
         segment_ids,
         pd.Series(NAMES),
-        CATALOG,
+        PERSONAS,
     )
 
     assert shuffled.equals(
-        describe_personas(features, traits, segment_ids, NAMES, CATALOG)
+        describe_personas(features, traits, segment_ids, NAMES, PERSONAS)
     )
 
 
 def test_personas_are_sorted_by_number(features, traits, segment_ids):
     many = segment_ids.replace({"segment_1": "segment_10"})
 
-    personas = describe_personas(
-        features, traits, many, {"segment_10": "Some", "segment_2": "Others"}, CATALOG
-    )
+    names = {"segment_10": "Some", "segment_2": "Others"}
+    personas = describe_personas(features, traits, many, names, names)
 
     assert personas["persona_id"].tolist() == ["persona_2", "persona_10"]
 
 
 def test_a_segment_without_a_name_is_refused(features, traits, segment_ids):
     with pytest.raises(ValueError, match="no name: segment_2"):
-        describe_personas(features, traits, segment_ids, {"segment_1": "Some"}, CATALOG)
+        describe_personas(
+            features, traits, segment_ids, {"segment_1": "Some"}, PERSONAS
+        )
 
 
 def test_a_person_without_a_segment_is_refused(features, traits, segment_ids):
     with pytest.raises(ValueError, match="2 persons have no segment"):
-        describe_personas(features, traits, segment_ids.iloc[2:], NAMES, CATALOG)
+        describe_personas(features, traits, segment_ids.iloc[2:], NAMES, PERSONAS)

@@ -123,7 +123,7 @@ def model(persons: Persons, catalog: pd.DataFrame) -> SegmentModel:
 
 @pytest.fixture(scope="module")
 def answers(model: SegmentModel, persons: Persons, catalog: pd.DataFrame) -> Answers:
-    return apply_segments(model, persons, catalog)
+    return apply_segments(model, persons)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def test_order_of_persons_changes_nothing(persons, answers, model, catalog):
     again = train_segments(turned, NOTHING, catalog[::-1], OPTIONS)
 
     assert again.card == model.card
-    for table, told in vars(apply_segments(again, turned, catalog)).items():
+    for table, told in vars(apply_segments(again, turned)).items():
         pd.testing.assert_frame_equal(told, getattr(answers, table))
 
 
@@ -185,7 +185,7 @@ def test_a_refit_on_overlapping_data_keeps_ids_and_names(answers, model, catalog
     memory = remember(answers, model)
 
     refitted = train_segments(later, memory, catalog, OPTIONS)
-    told = apply_segments(refitted, later, catalog)
+    told = apply_segments(refitted, later)
 
     assert refitted.card["version"] != model.card["version"]
     assert segments_of(refitted) == segments_of(model)
@@ -206,9 +206,7 @@ def test_who_is_new_to_all_is_in_the_segments_that_the_old_model_tells(
 
     refitted = train_segments(strangers, remember(answers, model), catalog, OPTIONS)
 
-    assert kind_of(apply_segments(refitted, strangers, catalog)).equals(
-        kind_of(answers)
-    )
+    assert kind_of(apply_segments(refitted, strangers)).equals(kind_of(answers))
 
 
 def test_a_kind_that_comes_is_a_new_segment_and_its_id_is_never_taken_again(
@@ -221,14 +219,14 @@ def test_a_kind_that_comes_is_a_new_segment_and_its_id_is_never_taken_again(
     kinds = kind_of(answers)
 
     fewer = train_segments(without, memory, catalog, OPTIONS)
-    told = apply_segments(fewer, without, catalog)
+    told = apply_segments(fewer, without)
     assert kind_of(told).to_dict() == kinds.drop("buyers").to_dict()
 
     # nobody remembers the buyers' segment but by its id
     memory = remember(told, fewer, memory)
     both = know(make_features(30, seed=5))
     more = train_segments(both, memory, catalog, OPTIONS)
-    assert kind_of(apply_segments(more, both, catalog)).to_dict() == {
+    assert kind_of(apply_segments(more, both)).to_dict() == {
         **kinds,
         "buyers": "segment_4",
     }
@@ -274,7 +272,7 @@ def test_new_persons_get_a_provisional_segment_and_are_no_part_of_the_fit(
     everybody = know(pd.concat([features, strange]), new=new)
 
     fitted = train_segments(everybody, NOTHING, catalog, OPTIONS)
-    told = apply_segments(fitted, everybody, catalog)
+    told = apply_segments(fitted, everybody)
 
     assert fitted.card["n_persons"] == 90
     assert segments_of(fitted) == segments_of(model)
@@ -298,7 +296,7 @@ def test_where_almost_all_are_new_the_fit_is_to_everybody(catalog):
     persons = know(features, new=tuple(features.index[10:]))
 
     fitted = train_segments(persons, NOTHING, catalog, OPTIONS)
-    users = apply_segments(fitted, persons, catalog).user_segments
+    users = apply_segments(fitted, persons).user_segments
 
     assert fitted.card["n_persons"] == 60
     assert fitted.context is None
@@ -312,7 +310,7 @@ def test_fewer_than_twenty_persons_are_refused(catalog):
 
 
 def test_without_structure_persons_go_by_rfm(by_rfm: SegmentModel, noise, catalog):
-    told = apply_segments(by_rfm, noise, catalog)
+    told = apply_segments(by_rfm, noise)
 
     assert by_rfm.clusters is None
     assert by_rfm.card["verdict"].startswith("no structure found")
@@ -340,7 +338,7 @@ def test_persons_who_are_all_alike_go_by_rfm(catalog):
     persons = know(features)
 
     fitted = train_segments(persons, NOTHING, catalog, OPTIONS)
-    told = apply_segments(fitted, persons, catalog)
+    told = apply_segments(fitted, persons)
 
     assert fitted.clustering is None
     assert "all persons are alike" in fitted.card["verdict"]
@@ -352,7 +350,7 @@ def test_persons_who_are_all_alike_go_by_rfm(catalog):
 def test_rfm_segments_keep_their_ids_and_clusters_take_none_of_them(
     by_rfm: SegmentModel, noise, persons, catalog
 ):
-    told = apply_segments(by_rfm, noise, catalog)
+    told = apply_segments(by_rfm, noise)
     memory = remember(told, by_rfm)
 
     again = train_segments(noise, memory, catalog, OPTIONS)
@@ -363,7 +361,7 @@ def test_rfm_segments_keep_their_ids_and_clusters_take_none_of_them(
     assert sorted(segments_of(found)) == ["segment_4", "segment_5", "segment_6"]
     back = train_segments(
         noise,
-        remember(apply_segments(found, persons, catalog), found, memory),
+        remember(apply_segments(found, persons), found, memory),
         catalog,
         OPTIONS,
     )
@@ -398,10 +396,10 @@ def test_the_registry_is_told_what_json_can_say(kind: str, request, catalog):
 
 
 def test_a_segment_that_nobody_is_in_is_told_as_such(model, persons, catalog):
-    everybody = apply_segments(model, persons, catalog).segment_catalog
+    everybody = apply_segments(model, persons).segment_catalog
     some = persons.features[~persons.features.index.str.startswith("lookers")]
 
-    told = apply_segments(model, know(some), catalog).segment_catalog
+    told = apply_segments(model, know(some)).segment_catalog
 
     assert set(told["segment_id"]) == set(everybody["segment_id"])
     assert told["segment_name"].is_unique
@@ -414,24 +412,24 @@ def test_fewer_than_twenty_are_not_assigned_either(model, persons, catalog):
     few = know(persons.features.head(19))
 
     with pytest.raises(TooFewPersonsError, match="19 persons are too few"):
-        apply_segments(model, few, catalog)
+        apply_segments(model, few)
 
 
 def test_rfm_segments_keep_their_ids_when_their_model_cannot_be_opened(
     by_rfm, noise, catalog
 ):
-    answers = apply_segments(by_rfm, noise, catalog)
+    answers = apply_segments(by_rfm, noise)
     memory = remember(answers, by_rfm)
 
     lost = Memory(memory.segments, memory.retired, None)
     again = train_segments(noise, lost, catalog, OPTIONS)
 
-    told = apply_segments(again, noise, catalog).user_segments
+    told = apply_segments(again, noise).user_segments
     assert told["segment_id"].equals(answers.user_segments["segment_id"])
 
 
 def test_who_was_in_a_segment_by_a_guess_has_no_vote(model, persons, catalog):
-    memory = remember(apply_segments(model, persons, catalog), model)
+    memory = remember(apply_segments(model, persons), model)
     guessed = memory.segments.assign(is_provisional=True)
 
     refit = train_segments(persons, Memory(guessed, memory.retired), catalog, OPTIONS)
