@@ -164,10 +164,10 @@ def load(home: Home, *, as_json: bool, dump: Path | None):
     """
     if dump is None:
         return _run_stage("load", home, as_json=as_json)
-    from warehouse import stages
     from warehouse.checking import check_dump
+    from warehouse.framing import utc_now
 
-    found = check_dump(dump, stages.utc_now())
+    found = check_dump(dump, utc_now())
     console.print(_escaped(found.in_words()), soft_wrap=True)
     if not as_json:
         click.echo(found.source_yml, nl=False)
@@ -221,9 +221,9 @@ def explain(home: Home, *, as_json: bool, identifier: str):
 @_at_home
 def rollback(home: Home, *, as_json: bool, version: int | None):
     """Point `current` at an earlier good snapshot (by default, the one before)."""
-    from warehouse import stages
+    from warehouse import upkeep
 
-    chosen = stages.roll_back(home, version)
+    chosen = upkeep.roll_back(home, version)
     console.print(
         f"current is now snapshot {chosen}; the next run that finds anything new "
         "publishes again"
@@ -268,9 +268,9 @@ def quarantine_replay(home: Home, *, as_json: bool, source: str | None):
     Lines that are good now join the file that they came with. Files that were refused
     whole need no replay: every load tries them again.
     """
-    from warehouse import stages
+    from warehouse import upkeep
 
-    summary = stages.replay(home, only=source)
+    summary = upkeep.replay(home, only=source)
     console.print(_escaped(summary.in_words()), soft_wrap=True)
     if summary.n_accepted:
         console.print("`tessera run` publishes them")
@@ -300,9 +300,9 @@ def rekey(home: Home, *, as_json: bool):
 @_at_home
 def docs(home: Home, *, as_json: bool):
     """Write the dbt docs of the last build as one page."""
-    from warehouse import stages
+    from warehouse import upkeep
 
-    page = stages.write_docs(home)
+    page = upkeep.write_docs(home)
     console.print(f"docs: {page}")
     return {"docs": str(page)} if as_json else None
 

@@ -4,13 +4,9 @@ Each stage takes the writer's lock, can be killed anywhere and run again, and re
 itself in the ledger. `run` walks all four; the DAGs cut the same walk into tasks.
 """
 
-import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 import duckdb
 
@@ -26,6 +22,7 @@ from warehouse import (
 from warehouse.connection import open_work, transaction
 from warehouse.errors import TesseraError
 from warehouse.faults import fault_point
+from warehouse.framing import StageResult, framed, utc_now
 from warehouse.home import Home, writer_lock
 from warehouse.load import load_inbox
 from warehouse.publication import (
@@ -35,28 +32,6 @@ from warehouse.publication import (
     settle_published,
     silent,
 )
-from warehouse.replay import ReplaySummary, replay_quarantine
-
-
-@dataclass(frozen=True)
-class StageResult:
-    """What a stage did, in numbers and in one sentence; then warnings, a line each.
-
-    `changed` of `load` tells whether there is anything for the next stages to do.
-    """
-
-    stage: str
-    seconds: float
-    n_rows: int
-    changed: bool
-    message: str
-    as_of: datetime | None = None
-    details: dict = field(default_factory=dict)
-
-
-def utc_now() -> datetime:
-    """Read the clock, here at the edge of the system alone; naive, in UTC."""
-    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
 
 def load(
@@ -78,7 +53,7 @@ def load(
         If another process is writing.
     """
     home.inbox.mkdir(parents=True, exist_ok=True)
-    with _stage(home) as watch:
+    with framed(home) as watch:
         with prepared(home) as connection:
             summary = load_inbox(
                 connection,
@@ -105,26 +80,6 @@ def load(
         )
 
 
-def replay(home: Home, *, only: str | None = None) -> ReplaySummary:
-    """Load again what is in quarantine, of one source or of all.
-
-    What is accepted is published by the next run, which finds it by itself.
-
-    Raises
-    ------
-    ConfigurationError
-        If a `source.yml` is wrong, or there is no such source.
-    """
-    with _stage(home), prepared(home) as connection:
-        return replay_quarantine(
-            connection,
-            home,
-            load_id=ledger.next_load_id(connection),
-            loaded_at=utc_now(),
-            only=only,
-        )
-
-
 def build(
     home: Home,
     *,
@@ -148,7 +103,7 @@ def build(
     TesseraError
         If a model or a test fails.
     """
-    with _stage(home) as watch:
+    with framed(home) as watch:
         with prepared(home) as connection:
             run = ledger.open_run(connection, utc_now())
             as_of = as_of or ledger.midnight_after_last_event(connection)
@@ -215,7 +170,7 @@ def segment(
     TesseraError
         If nothing is built yet, or a model or test of the segments fails.
     """
-    with _stage(home) as watch:
+    with framed(home) as watch:
         with prepared(home) as connection:
             run = _run_with_build(connection)
             ledger.forget_stages(connection, run.run_id, ["segment", "publish"])
@@ -258,7 +213,7 @@ def publish(home: Home, *, progress: Progress = silent) -> StageResult:
     TesseraError
         If there is no finished build, or a gate fails; the current snapshot stays.
     """
-    with _stage(home) as watch:
+    with framed(home) as watch:
         with prepared(home) as connection:
             run = ledger.last_run(connection)
             version = snapshots.current_version(home)
@@ -342,73 +297,6 @@ def run(
         done(segment(home, progress=progress))
         done(publish(home, progress=progress))
     return results
-
-
-def write_docs(home: Home) -> Path:
-    """Write the dbt docs of the last build where readers look for them.
-
-    Raises
-    ------
-    TesseraError
-        If nothing is built yet.
-    """
-    with _stage(home):
-        with prepared(home) as connection:
-            last = ledger.last_run(connection)
-        if last is None or last.as_of is None:
-            raise TesseraError("nothing is built yet: run `tessera run` first")
-        written = transform.generate_docs(home, as_of=last.as_of, run_id=last.run_id)
-        return snapshots.place_page(written, home.published / "docs")
-
-
-@contextmanager
-def _stage(home: Home) -> Generator[Callable[[], float]]:
-    """Hold the lock and a stopwatch; a failure closes the open run as failed."""
-    began = time.perf_counter()
-    home.settings  # noqa: B018 - a wrong settings.yml is an error before anything
-    with writer_lock(home):
-        settle_published(home)
-        try:
-            yield lambda: time.perf_counter() - began
-        except Exception:
-            _close_failed_run(home)
-            raise
-
-
-def _close_failed_run(home: Home) -> None:
-    """Mark the open run as failed."""
-    if not home.work_database.exists():
-        return
-    try:
-        with open_work(home) as connection:
-            failed = ledger.last_run(connection)
-            if failed and failed.status == "running":
-                ledger.update_run(
-                    connection, failed.run_id, status="failed", finished_at=utc_now()
-                )
-    except duckdb.Error:  # the failure that brought us here says more than this one
-        return
-
-
-def roll_back(home: Home, version: int | None = None) -> int:
-    """Point `current` at an earlier good snapshot, and the report with it.
-
-    Returns
-    -------
-    int
-        The version that readers see now.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is no such version; those that are there are listed.
-    TesseraError
-        If it does not open.
-    """
-    with _stage(home):
-        chosen = snapshots.roll_back(home, version)
-        settle_published(home)
-    return chosen
 
 
 def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:

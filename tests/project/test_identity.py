@@ -12,6 +12,7 @@ from warehouse import cli, stages
 from warehouse.connection import open_work
 from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.explain import explain
+from warehouse.framing import StageResult
 from warehouse.home import Home
 from warehouse.likeness import compare_profiles
 
@@ -61,7 +62,7 @@ class Inbox:
         self.home.inbox.mkdir(parents=True)
         (self.home.root / "settings.yml").write_text(settings)
         with_kmeans_alone(self.home)
-        self.results: list[stages.StageResult] = []
+        self.results: list[StageResult] = []
         without_docs(self.home)
 
     def source(

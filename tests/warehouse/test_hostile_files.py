@@ -11,7 +11,7 @@ import zipfile
 import duckdb
 import pytest
 
-from warehouse import load, stages
+from warehouse import load, upkeep
 from warehouse.connection import open_work
 from warehouse.raw_tables import create_tables
 
@@ -235,7 +235,7 @@ def test_a_parquet_row_is_replayed_as_it_would_have_been(make_inbox):
     text = (fresh.folder / "source.yml").read_text()
     (mended.folder / "source.yml").write_text(text)
 
-    assert stages.replay(mended.home).n_accepted == 1
+    assert upkeep.replay(mended.home).n_accepted == 1
     rows = [
         inbox.query("select * exclude (load_id) from raw.events")
         for inbox in (mended, fresh)

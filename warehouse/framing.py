@@ -1,0 +1,77 @@
+"""What every stage has around it: the lock, a stopwatch, an end that is recorded."""
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import duckdb
+
+from warehouse import ledger
+from warehouse.connection import open_work
+from warehouse.home import Home, writer_lock
+from warehouse.publication import settle_published
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage did, in numbers and in one sentence; then warnings, a line each.
+
+    `changed` of `load` tells whether there is anything for the next stages to do.
+    """
+
+    stage: str
+    seconds: float
+    n_rows: int
+    changed: bool
+    message: str
+    as_of: datetime | None = None
+    details: dict = field(default_factory=dict)
+
+
+def utc_now() -> datetime:
+    """Read the clock, here at the edge of the system alone; naive, in UTC."""
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
+@contextmanager
+def framed(home: Home) -> Generator[Callable[[], float]]:
+    """Hold the lock and a stopwatch; a failure closes the open run as failed.
+
+    Yields
+    ------
+    callable
+        Tells how many seconds the stage has taken.
+
+    Raises
+    ------
+    ConfigurationError
+        If `settings.yml` is wrong.
+    WarehouseBusyError
+        If another process is writing.
+    """
+    began = time.perf_counter()
+    home.settings  # noqa: B018 - a wrong settings.yml is an error before anything
+    with writer_lock(home):
+        settle_published(home)
+        try:
+            yield lambda: time.perf_counter() - began
+        except Exception:
+            _close_failed_run(home)
+            raise
+
+
+def _close_failed_run(home: Home) -> None:
+    """Mark the open run as failed."""
+    if not home.work_database.exists():
+        return
+    try:
+        with open_work(home) as connection:
+            failed = ledger.last_run(connection)
+            if failed and failed.status == "running":
+                ledger.update_run(
+                    connection, failed.run_id, status="failed", finished_at=utc_now()
+                )
+    except duckdb.Error:  # the failure that brought us here says more than this one
+        return
