@@ -78,6 +78,21 @@ _full_refresh = click.option(
 )
 
 
+_accept = click.option(
+    "--accept",
+    "accepted",
+    metavar="CHECK",
+    multiple=True,
+    help="Publish although this check fails; may be repeated. Needs --reason.",
+)
+_reason = click.option(
+    "--reason",
+    metavar="TEXT",
+    default="",
+    help="Why what --accept names is as it should be; it is published in ops.checks.",
+)
+
+
 def parse_as_of(value: str | None) -> datetime | None:
     """Read a date or a timestamp; one with an offset is turned into UTC.
 
@@ -102,16 +117,28 @@ def parse_as_of(value: str | None) -> datetime | None:
 @main.command()
 @_as_of
 @_full_refresh
+@_accept
+@_reason
 @_at_home
-def run(home: Home, *, as_json: bool, as_of: datetime | None, full_refresh: bool):
+def run(
+    home: Home,
+    *,
+    as_json: bool,
+    as_of: datetime | None,
+    full_refresh: bool,
+    accepted: tuple[str, ...],
+    reason: str,
+):
     """Load, build, segment and publish, in one process."""
     from warehouse import stages
+    from warehouse.checks import Acceptance
 
     with console.status("starting") as status:
         results = stages.run(
             home,
             as_of=as_of,
             full_refresh=full_refresh,
+            acceptance=Acceptance(accepted, reason) if accepted or reason else None,
             progress=_shown(status),
             on_stage=_say_stage,
         )
@@ -182,7 +209,22 @@ _stage_command(
     "Assign every person to a segment; describe segments and personas.",
     click.option("--train", is_flag=True, help="Fit the model anew."),
 )
-_stage_command("publish", "Check the build and let readers see it.")
+
+
+@main.command()
+@_accept
+@_reason
+@_at_home
+def publish(home: Home, *, as_json: bool, accepted: tuple[str, ...], reason: str):
+    """Check the build and let readers see it.
+
+    What a check forbids is not published: the last good snapshot stands. Where its
+    finding is as it should be, --accept CHECK --reason TEXT publishes it all the same.
+    """
+    from warehouse.checks import Acceptance
+
+    acceptance = Acceptance(accepted, reason) if accepted or reason else None
+    return _run_stage("publish", home, as_json=as_json, acceptance=acceptance)
 
 
 @main.command()

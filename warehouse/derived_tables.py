@@ -22,6 +22,12 @@ PREVIOUS = {
         "reason": "VARCHAR",
         "changed_at": "TIMESTAMP",
     },
+    "previous.source_days": {
+        "source": "VARCHAR",
+        "kind": "VARCHAR",
+        "n_rows": "BIGINT",
+        "day_date": "DATE",
+    },
     "previous.user_segments": {
         "user_id": "VARCHAR",
         "segment_id": "VARCHAR",

@@ -13,6 +13,10 @@ class ConfigurationError(TesseraError):
     exit_code = 2
 
 
+class GateFailedError(TesseraError):
+    """A check forbids to publish what was built; the message names it, and why."""
+
+
 class WarehouseBusyError(TesseraError):
     """Another process holds the writer's lock; the message names its pid."""
 

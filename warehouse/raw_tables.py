@@ -225,8 +225,9 @@ LEDGER = {
         "severity": "VARCHAR NOT NULL",  # error, warn
         "value": "DOUBLE",
         "limit_value": "DOUBLE",
-        "verdict": "VARCHAR NOT NULL",  # passed, failed
+        "verdict": "VARCHAR NOT NULL",  # passed, failed, accepted
         "explanation": "VARCHAR NOT NULL",
+        "accepted_because": "VARCHAR",
     },
 }
 

@@ -31,6 +31,7 @@ _REMEMBERED = (
     ("segments", "segment_changes"),
     ("segments", "segment_models"),
     ("segments", "segment_successors"),
+    ("ops", "source_days"),
 )
 
 _SNAPSHOT_NAME = re.compile(r"^tessera_(\d{6,})\.duckdb$")
@@ -76,7 +77,11 @@ def remember_previous(connection: duckdb.DuckDBPyConnection, home: Home) -> None
     with attached_current(connection, home) as is_there, transaction(connection):
         for schema, table in _REMEMBERED:
             connection.execute(f"delete from previous.{table}")
-            columns = _shared_columns(connection, schema, table) if is_there else ""
+            columns = (
+                _shared_columns(connection, f"previous.{table}", f"{schema}.{table}")
+                if is_there
+                else ""
+            )
             if columns:  # an earlier version published less
                 connection.execute(
                     f"insert into previous.{table} by name "
@@ -90,8 +95,10 @@ def restore_ledger(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
         return
     with attached_current(connection, home) as is_there, transaction(connection):
         for table in ("runs", "run_stages", "checks") if is_there else ():
+            columns = _shared_columns(connection, f"ledger.{table}", f"ops.{table}")
             connection.execute(
-                f"insert into ledger.{table} by name from current_snapshot.ops.{table}"
+                f"insert into ledger.{table} by name "
+                f"select {columns} from current_snapshot.ops.{table}"
             )
 
 
@@ -297,17 +304,16 @@ def _close_run(connection: duckdb.DuckDBPyConnection, publication: Publication) 
 
 
 def _shared_columns(
-    connection: duckdb.DuckDBPyConnection, schema: str, table: str
+    connection: duckdb.DuckDBPyConnection, private: str, published: str
 ) -> str:
-    """List the columns that `previous` and the snapshot both have."""
+    """List the columns that a private table and one of the snapshot both have."""
+    columns = (
+        "select column_name from information_schema.columns "
+        "where table_catalog = ? and table_schema || '.' || table_name = ?"
+    )
     rows = connection.execute(
-        "select column_name from information_schema.columns "
-        "where table_catalog = 'work' and table_schema = 'previous' "
-        "and table_name = $1 intersect "
-        "select column_name from information_schema.columns "
-        "where table_catalog = 'current_snapshot' and table_schema = $2 "
-        "and table_name = $1",
-        [table, schema],
+        f"{columns} intersect {columns}",
+        ["work", private, "current_snapshot", published],
     ).fetchall()
     return ", ".join(sorted(name for (name,) in rows))
 

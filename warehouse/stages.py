@@ -116,12 +116,13 @@ def build(
             ledger.forget_stages(
                 connection, run.run_id, ["build", "segment", "publish"]
             )
+            checks.forget_checks(connection, run.run_id)
             snapshots.remember_previous(connection, home)
             user_agents.read_new_user_agents(connection, progress)
             anew = ledger.begin_build(connection, home, full_refresh=full_refresh)
         fault_point("build")
         build_part = partial(
-            transform.build_models,
+            _build_models,
             home,
             as_of=as_of,
             run_id=run.run_id,
@@ -140,16 +141,24 @@ def build(
         with open_work(home) as connection:
             n_rows = ledger.count_rows(connection, "marts")
             ledger.record_stage(connection, run.run_id, "build", watch(), n_rows)
-            checks.record_warnings(connection, run.run_id, "build", built.warnings)
-            checks.check_build(connection, run.run_id)
+            before = ledger.published_run(home)
+            checks.check_build(
+                connection, run.run_id, as_of, before.as_of if before else None
+            )
             ledger.end_build(connection, home)
+            stops = checks.stopping(connection, run.run_id)
         return StageResult(
             stage="build",
             seconds=watch(),
             n_rows=n_rows,
             changed=True,
-            message=f"{built.n_models} models built, {built.n_tests} tests passed, "
-            f"as of {as_of:%Y-%m-%d %H:%M}",
+            message="\n".join(
+                [
+                    f"{built.n_models} models built, {built.n_tests} tests passed, "
+                    f"as of {as_of:%Y-%m-%d %H:%M}",
+                    *(f"will not be published: {name}: {told}" for name, told in stops),
+                ]
+            ),
             as_of=as_of,
         )
 
@@ -181,7 +190,7 @@ def segment(
             )
             checks.record_refused_models(connection, run.run_id, found.refusals)
         fault_point("segment")
-        built = transform.build_models(
+        _build_models(
             home,
             transform.AFTER_SEGMENTATION,
             as_of=run.as_of or ledger.EPOCH,
@@ -193,7 +202,6 @@ def segment(
             ledger.record_stage(
                 connection, run.run_id, "segment", watch(), found.n_persons
             )
-            checks.record_warnings(connection, run.run_id, "segment", built.warnings)
         return StageResult(
             stage="segment",
             seconds=watch(),
@@ -205,13 +213,26 @@ def segment(
         )
 
 
-def publish(home: Home, *, progress: Progress = silent) -> StageResult:
+def publish(
+    home: Home,
+    *,
+    acceptance: checks.Acceptance | None = None,
+    progress: Progress = silent,
+) -> StageResult:
     """Check the finished build and let readers see it.
+
+    Parameters
+    ----------
+    home : Home
+    acceptance : Acceptance, optional
+        Failed checks that are not to stop it; they stay on record.
 
     Raises
     ------
+    GateFailedError
+        If a check of severity `error` fails; the current snapshot stays.
     TesseraError
-        If there is no finished build, or a gate fails; the current snapshot stays.
+        If there is no finished build.
     """
     with framed(home) as watch:
         with prepared(home) as connection:
@@ -234,8 +255,11 @@ def publish(home: Home, *, progress: Progress = silent) -> StageResult:
                 raise TesseraError(
                     "nothing to publish: run `tessera build`, then `tessera segment`"
                 )
-            checks.check_publication(connection, run.run_id)
-            warned = checks.failed_warnings(connection, run.run_id)
+            progress("checking")
+            checks.check_publication(connection, home, run.run_id)
+            fault_point("publish")
+            checks.pass_or_stop(connection, run.run_id, acceptance)
+            told = checks.findings(connection, run.run_id)
             snapshots.drop_stale_tables(connection, transform.published_models())
             fault_point("publish")
             version = _next_version(home, run)
@@ -261,7 +285,7 @@ def publish(home: Home, *, progress: Progress = silent) -> StageResult:
             seconds=watch(),
             n_rows=n_tables,
             changed=True,
-            message="\n".join([f"snapshot {version} with {n_tables} tables", *warned]),
+            message="\n".join([f"snapshot {version} with {n_tables} tables", *told]),
             as_of=run.as_of,
             details={"snapshot_version": version, "snapshot": str(snapshot)},
         )
@@ -272,6 +296,7 @@ def run(
     *,
     as_of: datetime | None = None,
     full_refresh: bool = False,
+    acceptance: checks.Acceptance | None = None,
     progress: Progress = silent,
     on_stage: Callable[[StageResult], None] | None = None,
 ) -> list[StageResult]:
@@ -295,8 +320,22 @@ def run(
             return results
         done(build(home, as_of=as_of, full_refresh=full_refresh, progress=progress))
         done(segment(home, progress=progress))
-        done(publish(home, progress=progress))
+        done(publish(home, acceptance=acceptance, progress=progress))
     return results
+
+
+def _build_models(
+    home: Home, selector: str, *, run_id: str, **options
+) -> transform.BuildResult:
+    """Build a part of the models; keep what failed or warned, stop if any failed."""
+    built = transform.build_models(home, selector, run_id=run_id, **options)
+    with open_work(home) as connection:
+        checks.record_models(
+            connection, run_id, selector, built.failures, built.warnings
+        )
+    if built.failures:
+        raise TesseraError(transform.failure_in_words(home, built.failures))
+    return built
 
 
 def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:

@@ -30,6 +30,7 @@ class BuildResult:
 
     n_models: int
     n_tests: int
+    failures: list[str]
     warnings: list[str]
 
     def __add__(self, other: "BuildResult") -> "BuildResult":
@@ -37,6 +38,7 @@ class BuildResult:
         return BuildResult(
             n_models=self.n_models + other.n_models,
             n_tests=self.n_tests + other.n_tests,
+            failures=[*self.failures, *other.failures],
             warnings=[*self.warnings, *other.warnings],
         )
 
@@ -52,12 +54,13 @@ def build_models(
 ) -> BuildResult:
     """Build and test the models of a selector on the private warehouse of `home`.
 
-    What `NOT_BUILT` names is left out.
+    What `NOT_BUILT` names is left out. A model or a test that fails is in `failures`,
+    with what dbt says of it.
 
     Raises
     ------
     TesseraError
-        If a model or a test fails; the message names each and what dbt says of it.
+        If dbt cannot even begin.
     """
     arguments = ["build", "--selector", selector]
     for kind in NOT_BUILT:
@@ -66,19 +69,20 @@ def build_models(
     if full_refresh:
         arguments.append("--full-refresh")
     results = call_dbt(home, arguments, dbt_variables(home, as_of, run_id), progress)
-    failed = [result for result in results if result.status in ("error", "fail")]
-    if failed:
-        told = "; ".join(_in_words(result) for result in failed[:5])
-        more = f"; and {len(failed) - 5} more" if len(failed) > 5 else ""
-        raise TesseraError(
-            f"dbt: {told}{more} (full log: {home.dbt / 'logs' / 'dbt.log'})"
-        )
     models = [result for result in results if result.node.resource_type == "model"]
     return BuildResult(
         n_models=len(models),
         n_tests=sum(result.node.resource_type == "test" for result in results),
-        warnings=[_in_words(result) for result in results if result.status == "warn"],
+        failures=_told(results, "error", "fail"),
+        warnings=_told(results, "warn"),
     )
+
+
+def failure_in_words(home: Home, failures: list[str]) -> str:
+    """Say what failed, in one sentence, and where dbt tells more."""
+    more = f"; and {len(failures) - 5} more" if len(failures) > 5 else ""
+    log = home.dbt / "logs" / "dbt.log"
+    return f"dbt: {'; '.join(failures[:5])}{more} (full log: {log})"
 
 
 def generate_docs(home: Home, *, as_of: datetime, run_id: str) -> Path:
@@ -223,6 +227,11 @@ def _environment(wanted: dict[str, str]) -> Generator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _told(results: list, *statuses: str) -> list[str]:
+    """List, in words, the nodes that ended so."""
+    return [_in_words(result) for result in results if result.status in statuses]
 
 
 def _in_words(result) -> str:

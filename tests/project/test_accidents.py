@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -298,6 +299,55 @@ def test_a_failed_stage_leaves_the_last_good_snapshot(
     assert outcome.returncode == 2
     assert "web" in json.loads(outcome.stdout)["error"]
     assert sha256(home.current) == before
+
+
+def test_a_day_of_twenty_times_the_usual_is_not_published_unless_somebody_accepts_it(
+    small_sample: Home, tmp_path: Path
+):
+    home = Home.at(tmp_path / "copy")
+    shutil.copytree(small_sample.root, home.root, symlinks=True)
+    before = sha256(home.current), os.readlink(home.current)
+    ((as_of, last),) = query(
+        home, "select max(as_of), max(snapshot_version) from ops.runs"
+    )
+    flood = [
+        {
+            "messageId": f"flood-{number}",
+            "event": "Page Viewed",
+            "timestamp": (as_of + timedelta(seconds=100 * number)).isoformat(),
+            "anonymousId": f"crowd-{number}",
+        }
+        for number in range(800)
+    ]
+    dump = home.inbox / "web" / "flood.jsonl"
+    dump.write_text("\n".join(map(json.dumps, flood)))
+
+    stopped = run_tessera(home, "run")
+
+    assert stopped.returncode == 1
+    told = " ".join(stopped.stderr.split())
+    assert "the last good snapshot stands: volume_spike:web/events: 800 on" in told
+    assert "tessera publish --accept volume_spike:web/events --reason" in told
+    assert (sha256(home.current), os.readlink(home.current)) == before
+
+    reason = "a fair"
+    accepted = run_tessera(
+        home, "publish", "--accept", "volume_spike:web/events", "--reason", reason
+    )
+
+    assert accepted.returncode == 0, accepted.stderr
+    assert snapshots.current_version(home) == last + 1
+    assert query(
+        home,
+        "select verdict, accepted_because from ops.checks where severity = 'error' "
+        "and verdict <> 'passed' and run_id = (select max(run_id) from ops.runs)",
+    ) == [("accepted", reason)]
+    # An empty delivery leaves all as it is, and a source that is gone takes none along.
+    (home.inbox / "web" / "empty.jsonl").write_text("")
+    shutil.rmtree(home.inbox / "app")
+    published = fingerprints(home)
+    stages.run(home)
+    assert fingerprints(home) == published
 
 
 @pytest.mark.long

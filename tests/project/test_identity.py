@@ -453,7 +453,7 @@ def test_the_size_of_the_largest_person_is_told(town: Inbox):
     assert town.query(
         "select value, limit_value, verdict from ops.checks "
         "where check_name = 'largest_person'"
-    ) == [(5.0, 4.0, "failed")]
+    ) == [(5 / 8, 0.5, "failed")]
 
 
 def test_failed_warnings_are_told_when_it_is_published(town: Inbox, capsys):
@@ -470,7 +470,7 @@ def test_failed_warnings_are_told_when_it_is_published(town: Inbox, capsys):
         ["warning", name] for (name,) in failed
     ]
     assert any(
-        line.startswith("warning: largest_person: the most identifiers that one")
+        line.startswith("warning: largest_person: one person has 5 identifiers")
         for line in warnings
     )
 

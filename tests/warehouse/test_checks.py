@@ -1,12 +1,20 @@
 """What a check says, of what it finds."""
 
+import re
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pytest
 
-from warehouse.checks import amounts_converted, currencies_agree, segments_kept
+from warehouse import checks
+from warehouse.errors import ConfigurationError, GateFailedError
+from warehouse.gates.amounts import amounts_converted, currencies_agree
+from warehouse.gates.check import Check, judged, limits
+from warehouse.gates.persons import persons_kept, persons_merged, segments_kept
 from warehouse.raw_tables import create_tables
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -79,13 +87,13 @@ def test_currencies_that_are_added_up_as_they_are_are_told(
 
 @pytest.fixture
 def segmented() -> duckdb.DuckDBPyConnection:
-    """A warehouse whose last snapshot had five persons, one of them provisionally."""
+    """A warehouse whose last snapshot had 110 persons, ten of them provisionally."""
     connection = duckdb.connect()
     create_tables(connection)
     connection.execute(
         "insert into previous.user_segments by name select "
-        "unnest(['ann', 'bob', 'cat', 'dan', 'new']) as user_id, 's1' as segment_id, "
-        "'m1' as model_version, user_id = 'new' as is_provisional"
+        "'u' || number as user_id, 's1' as segment_id, 'm1' as model_version, "
+        "number >= 100 as is_provisional from range(110) as persons (number)"
     )
     connection.execute("create schema segments")
     connection.execute(
@@ -95,25 +103,29 @@ def segmented() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def test_half_may_change_their_segment_and_more_is_a_warning(
+def test_four_in_five_may_change_their_segment_and_more_stops_a_publication(
     segmented: duckdb.DuckDBPyConnection,
 ):
     segmented.execute(
         "update segments.user_segments set segment_id = 's2' "
-        "where user_id in ('ann', 'bob', 'new')"
+        "where substr(user_id, 2)::int < 80 or substr(user_id, 2)::int >= 100"
     )
     check = segments_kept(segmented)
-    assert (check.verdict, check.severity, check.value) == ("passed", "warn", 0.5)
+    assert (check.verdict, check.severity, check.value) == ("passed", "error", 0.8)
 
-    segmented.execute("delete from segments.user_segments where user_id = 'dan'")
+    segmented.execute("delete from segments.user_segments where user_id = 'u99'")
     segmented.execute("insert into segments.user_segments values ('eve', 's1', 'm1')")
     check = segments_kept(segmented)
-    assert (check.verdict, check.value) == ("failed", 2 / 3)
-    assert "of 3 persons who were in a segment before 2 are in" in check.explanation
+    assert (check.verdict, check.value, check.stops) == ("failed", 80 / 99, True)
+    assert "of 99 persons who were in a segment before 80 are in" in check.explanation
     assert "the model is the same" in check.explanation
 
     segmented.execute("update segments.user_segments set model_version = 'm2'")
     assert "the model is another one" in segments_kept(segmented).explanation
+
+    segmented.execute("delete from segments.user_segments where segment_id = 's1'")
+    segmented.execute("delete from previous.user_segments where user_id > 'u50'")
+    assert segments_kept(segmented).verdict == "passed"
 
 
 @pytest.mark.parametrize("emptied", ["previous", "segments"])
@@ -125,3 +137,165 @@ def test_where_nobody_was_or_is_segmented_nobody_has_moved(
     check = segments_kept(segmented)
 
     assert (check.verdict, check.value) == ("passed", 0)
+
+
+@pytest.fixture
+def known() -> duckdb.DuckDBPyConnection:
+    """A warehouse that has published forty persons, and knows them still."""
+    connection = duckdb.connect()
+    create_tables(connection)
+    connection.execute(
+        "insert into previous.user_identifiers by name select "
+        "'user_id' as identifier_type, 'u' || number as identifier, "
+        "'u' || number as user_id, 'itself' as match_rule "
+        "from range(40) as persons (number)"
+    )
+    connection.execute("create schema marts")
+    connection.execute(
+        "create table marts.user_identifiers as from previous.user_identifiers"
+    )
+    return connection
+
+
+def test_one_person_in_ten_may_vanish_and_more_stops_a_publication(
+    known: duckdb.DuckDBPyConnection,
+):
+    known.execute("delete from marts.user_identifiers where identifier < 'u12'")
+    assert known.execute("select 40 - count(*) from marts.user_identifiers").fetchall()
+    check = persons_kept(known, is_earlier=False)
+    assert (check.verdict, check.value) == ("passed", 0.1)
+
+    known.execute("delete from marts.user_identifiers where identifier = 'u12'")
+    check = persons_kept(known, is_earlier=False)
+    assert (check.verdict, check.value, check.stops) == ("failed", 0.125, True)
+    assert "5 are not known" in check.explanation
+    assert persons_kept(known, is_earlier=True).verdict == "passed"
+
+
+def test_a_person_who_became_another_one_is_no_person_gone(
+    known: duckdb.DuckDBPyConnection,
+):
+    known.execute("update marts.user_identifiers set user_id = 'u0'")
+
+    assert persons_kept(known, is_earlier=False).value == 0
+    assert persons_merged(known).value == 39 / 40
+
+
+NAMES = ("volume_drop", "group_size:segments.personas")
+
+
+@pytest.fixture
+def ledger() -> duckdb.DuckDBPyConnection:
+    """A ledger in which two checks of a run have failed, and another warns."""
+    connection = duckdb.connect()
+    create_tables(connection)
+    record(connection, *(judged(name, 9, f"{name} is 9") for name in NAMES))
+    record(connection, judged("duplicate_share", 0.9, "many of ann@example.org"))
+    return connection
+
+
+def record(connection: duckdb.DuckDBPyConnection, *found: Check) -> None:
+    checks.record(connection, "run_1", list(found))
+
+
+def verdicts(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple]:
+    rows = connection.execute(
+        "select check_name, verdict, accepted_because from ledger.checks"
+    ).fetchall()
+    return {name: (verdict, because) for name, verdict, because in rows}
+
+
+def test_a_failed_check_stops_and_says_how_to_accept_it(ledger):
+    with pytest.raises(GateFailedError) as stopped:
+        checks.pass_or_stop(ledger, "run_1")
+
+    told = str(stopped.value)
+    assert "the last good snapshot stands" in told
+    assert "volume_drop: volume_drop is 9" in told
+    assert "duplicate_share" not in told
+    assert (
+        "tessera publish --accept group_size:segments.personas --accept volume_drop"
+        in told
+    )
+
+
+def test_what_is_accepted_is_on_record_and_stays_while_it_is_the_same(ledger):
+    one = checks.Acceptance(NAMES[:1], "we closed for a day")
+    with pytest.raises(GateFailedError, match="group_size") as stopped:
+        checks.pass_or_stop(ledger, "run_1", one)
+    assert "volume_drop" not in str(stopped.value)
+
+    checks.pass_or_stop(ledger, "run_1", checks.Acceptance(NAMES[1:], "they know"))
+
+    assert verdicts(ledger) == {
+        "volume_drop": ("accepted", "we closed for a day"),
+        "group_size:segments.personas": ("accepted", "they know"),
+        "duplicate_share": ("failed", None),
+    }
+    assert [line.split(":")[0] for line in checks.findings(ledger, "run_1")] == [
+        "warning",
+        "accepted",
+        "accepted",
+    ]
+    record(ledger, judged("volume_drop", 9, "measured again"))
+    checks.pass_or_stop(ledger, "run_1")
+    record(ledger, judged("volume_drop", 10, "worse"))
+    with pytest.raises(GateFailedError, match="worse"):
+        checks.pass_or_stop(ledger, "run_1")
+    record(ledger, judged("volume_drop", 0, "well"))
+    checks.pass_or_stop(ledger, "run_1")
+    assert verdicts(ledger)["volume_drop"] == ("passed", None)
+
+
+def test_what_is_told_of_a_check_names_nobody(ledger):
+    assert ledger.execute(
+        "select explanation from ledger.checks where check_name = 'duplicate_share'"
+    ).fetchall() == [("many of [email]",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "told"),
+    [
+        ("volume_drop", " ", "--reason"),
+        ("no_such_check", "because", "no limit for no_such_check"),
+    ],
+)
+def test_an_acceptance_names_a_check_and_a_reason(name: str, reason: str, told: str):
+    with pytest.raises(ConfigurationError, match=told):
+        checks.Acceptance((name,), reason)
+
+
+def test_a_check_has_the_limit_of_what_it_is_measured_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    seed = tmp_path / "check_limits.csv"
+    seed.write_text(
+        "check_name,severity,limit_value,least_rows,reason\n"
+        "volume_spike,error,5,30,usual\n"
+        "volume_spike:mail/events,warn,50,0,newsletters\n"
+    )
+    monkeypatch.setattr("warehouse.gates.check.LIMITS", seed)
+    limits.cache_clear()
+
+    assert judged("volume_spike", 6, "", subject="web/events").stops
+    assert judged("volume_spike", 6, "", subject="web/events", n_rows=30).stops
+    assert not judged("volume_spike", 6, "", subject="web/events", n_rows=29).stops
+    assert judged("volume_spike", 6, "", subject="mail/events").verdict == "passed"
+
+    seed.write_text(seed.read_text().replace("error", "fatal"))
+    limits.cache_clear()
+    with pytest.raises(ConfigurationError, match="line 2: severity is 'fatal'"):
+        judged("volume_spike", 6, "")
+    limits.cache_clear()
+
+
+def test_every_check_is_in_the_seed_and_every_line_of_it_is_of_a_check():
+    called = set()
+    for path in (ROOT / "warehouse").rglob("*.py"):
+        called |= set(
+            re.findall(
+                r'(?:judged|_balanced|_volumes)\([^"()]*"(\w+)"', path.read_text()
+            )
+        )
+
+    assert {name.split(":")[0] for name in limits()} == called

@@ -10,7 +10,7 @@ import pytest
 from ml.errors import ModelRefusedError
 from ml.models import from_bytes
 from warehouse import model_store
-from warehouse.checks import failed_warnings, record_refused_models
+from warehouse.checks import findings, record_refused_models
 from warehouse.home import Home
 from warehouse.model_store import keep_model, model_path, open_last_good, read_model
 from warehouse.raw_tables import create_tables
@@ -230,9 +230,9 @@ def test_no_version_leads_out_of_the_folder(home: Home, connection):
 
 def test_refusals_are_a_warning_until_there_are_none(connection):
     record_refused_models(connection, "run_000002", ["model k5 is refused: why"])
-    assert failed_warnings(connection, "run_000002") == [
+    assert findings(connection, "run_000002") == [
         "warning: model_accepted: model k5 is refused: why"
     ]
 
     record_refused_models(connection, "run_000002", [])
-    assert failed_warnings(connection, "run_000002") == []
+    assert findings(connection, "run_000002") == []

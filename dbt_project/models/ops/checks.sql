@@ -6,23 +6,47 @@ source as (
 
 ),
 
+limits as (
+
+    select * from {{ ref('check_limits') }}
+
+),
+
+named as (
+
+    select
+        *,
+        split_part(check_name, ':', 1) as check_kind
+
+    from source
+
+),
+
 renamed as (
 
     select
         -- ids
-        run_id,
+        named.run_id,
 
         -- strings
-        check_name,
-        severity,
-        verdict,
-        explanation,
+        named.check_name,
+        named.severity,
+        named.verdict,
+        named.explanation,
+        named.accepted_because,
+        coalesce(limits.reason, limits_of_kind.reason) as limit_reason,
 
         -- numerics
-        value,
-        limit_value
+        named.value,
+        named.limit_value
 
-    from source
+    from named
+
+    left join limits
+        on named.check_name = limits.check_name
+
+    left join limits as limits_of_kind
+        on named.check_kind = limits_of_kind.check_name
 
 )
 

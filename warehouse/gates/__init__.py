@@ -1,0 +1,1 @@
+"""What is measured before readers see a build, a file a matter."""
