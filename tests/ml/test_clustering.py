@@ -65,7 +65,9 @@ def test_four_groups_that_the_eye_sees_are_found(blobs: pd.DataFrame, method: st
     assert set(model.scores["algorithm"]) == {method}
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))]
+)
 def test_planted_archetypes_are_recovered(simulate: Callable, seed: int):
     persons = simulate(1_000, seed=seed)
     model = fit(persons.drop(columns="archetype"), k_range=range(5, 10))

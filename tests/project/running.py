@@ -94,10 +94,10 @@ def truth(home: Home, name: str) -> duckdb.DuckDBPyRelation:
     return duckdb.read_csv(str(home.root / "truth" / name), all_varchar=True)
 
 
-def with_kmeans_alone(home: Home) -> None:
+def with_kmeans_alone(home: Home, *, most_segments: int = 4) -> None:
     """Spare a run the contest of methods, which takes longer than all else of a fit."""
     with (home.root / "settings.yml").open("a") as settings:
-        settings.write("segment_methods: [kmeans]\n")
+        settings.write(f"segment_methods: [kmeans]\nmost_segments: {most_segments}\n")
 
 
 def frame(home: Home, question: str, *, version: int | None = None) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from running import query, run_tessera, without_docs
+from running import query, run_tessera, with_kmeans_alone, without_docs
 
 from warehouse.home import Home
 
@@ -72,6 +72,7 @@ def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Home:
     (folder / name).write_text("\n".join(map(json.dumps, lines)))
     (folder / "b.jsonl").write_text("\n".join(map(json.dumps, repeated)))
     (folder / "c.jsonl").write_text("\n".join(map(json.dumps, repeated[3:])) + "\n\n")
+    with_kmeans_alone(home)
     without_docs(home)
     finished = run_tessera(home, "run", TZ="Asia/Tokyo")
     assert finished.returncode == 0, finished.stderr

@@ -90,7 +90,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory, without_data_tests: None) ->
     """
     home = Home.at(tmp_path_factory.mktemp("grown"))
     write_sample(home.root, **SMALL)
-    with_kmeans_alone(home)
+    with_kmeans_alone(home, most_segments=10)
     without_docs(home)
     late = {
         path: path.rename(home.root / f"{number}-{path.name}")

@@ -5,8 +5,6 @@ every text that readers would see, for what it may have let through, for what wa
 planted to be found, and for descriptions of so few people that they describe somebody.
 """
 
-from collections.abc import Iterable
-
 import duckdb
 
 from warehouse.gates.check import Check, judged
@@ -90,20 +88,27 @@ def _suspects(
     table: str,
     columns: list[str],
     canaries: list[str],
-) -> Iterable[tuple[str, list[str], int]]:
+) -> list[tuple[str, list[str], int]]:
     """Tell of each column which texts are suspect, and how many hold a canary."""
-    asked = []
-    for column in columns:
-        text = f'"{column}"::varchar'
-        asked.append(f"list(distinct {text}) filter ({looks_personal(text)})")
-        held = f"list_filter($1::varchar[], canary -> contains(lower({text}), canary))"
-        asked.append(f"count(*) filter (len({held}) > 0)")
-    (row,) = connection.execute(
-        f"select {', '.join(asked)} from {table}", [canaries]
+    texts = " union all ".join(
+        f"(select distinct '{column}' as name, \"{column}\"::varchar as text "
+        f"from {table})"
+        for column in columns
+    )
+    suspect = looks_personal("text")
+    held = "list_filter($canaries::varchar[], canary -> contains(lower(text), canary))"
+    return connection.execute(
+        f"""
+        select
+            name,
+            coalesce(list(text) filter ({suspect}), [])[:{MOST_SUSPECTS}],
+            count(*) filter ({f"len({held}) > 0" if canaries else "false"})
+        from ({texts}) as texts
+        group by name
+        order by name
+        """,
+        {"canaries": canaries} if canaries else None,
     ).fetchall()
-    for number, column in enumerate(columns):
-        suspects = row[2 * number] or []
-        yield column, suspects[:MOST_SUSPECTS], row[2 * number + 1]
 
 
 def _group_sizes(connection: duckdb.DuckDBPyConnection) -> list[Check]:
