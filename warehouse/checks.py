@@ -16,6 +16,7 @@ from warehouse.gates import amounts, deliveries, persons, privacy, reconciliatio
 from warehouse.gates.check import Check, judged, limit_of
 from warehouse.home import Home
 from warehouse.identity import LinkSummary
+from warehouse.keeping import files_kept
 from warehouse.redaction import redact
 
 
@@ -76,6 +77,7 @@ def check_publication(
         run_id,
         [
             reconciliation.rows_reconciled(connection),
+            files_kept(connection, home),
             *deliveries.quarantined_shares(connection, home),
             persons.persons_segmented(connection),
             persons.segments_kept(connection),

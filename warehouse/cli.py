@@ -15,6 +15,7 @@ from rich.status import Status
 from warehouse import __version__
 from warehouse.errors import TesseraError
 from warehouse.home import Home
+from warehouse.stopping import stopping_at_once
 
 console = Console(stderr=True, highlight=False)
 
@@ -26,10 +27,13 @@ def main(verbose: bool) -> None:
     """Raw event dumps in, published segments and personas out.
 
     Exit status: 0 done; 1 a stage, test or gate failed (the last good snapshot
-    stands); 2 wrong usage or configuration; 3 the warehouse is busy.
+    stands); 2 wrong usage or configuration; 3 the warehouse is busy; 130 or 143
+    stopped by Ctrl-C or SIGTERM.
     """
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING)
-    click.get_current_context().obj = {"verbose": verbose}
+    context = click.get_current_context()
+    context.obj = {"verbose": verbose}
+    context.with_resource(stopping_at_once())
 
 
 def _at_home(command: Callable) -> Callable:

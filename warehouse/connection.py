@@ -9,8 +9,9 @@ from pathlib import Path
 import duckdb
 import psutil
 
-from warehouse.errors import WarehouseBusyError
+from warehouse.errors import TesseraError, WarehouseBusyError
 from warehouse.home import Home
+from warehouse.space import spill_limit
 
 SECONDS_BETWEEN_LOOKS = 0.2
 LOADING_MEMORY = "1GiB"
@@ -27,6 +28,8 @@ def open_work(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
 
     Raises
     ------
+    TesseraError
+        If a later version of DuckDB wrote the file.
     WarehouseBusyError
         If another process has the file open.
     """
@@ -34,6 +37,13 @@ def open_work(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
     try:
         connection = duckdb.connect(str(home.work_database), config=work_config(home))
     except duckdb.IOException as error:
+        if "version number" in str(error):
+            raise TesseraError(
+                f"{home.work_database} was written by a later version of DuckDB; "
+                "install that version of Tessera again, or move the file away: then "
+                "`tessera run` reads the inbox again, and history comes from the "
+                f"current snapshot ({error})"
+            ) from error
         if "lock" not in str(error):
             raise
         raise WarehouseBusyError(
@@ -42,6 +52,7 @@ def open_work(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
     try:
         home.work_database.chmod(0o600)
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"set max_temp_directory_size = '{spill_limit(home)}'")
         yield connection
     finally:
         connection.close()

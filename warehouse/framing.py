@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from warehouse import ledger
+from warehouse import damage, ledger
 from warehouse.connection import open_work
+from warehouse.errors import TesseraError
 from warehouse.home import Home, writer_lock
+from warehouse.mishaps import explained
 from warehouse.publication import settle_published
 
 
@@ -36,8 +38,11 @@ def utc_now() -> datetime:
 
 
 @contextmanager
-def framed(home: Home) -> Generator[Callable[[], float]]:
+def framed(home: Home, *, reloads: bool = False) -> Generator[Callable[[], float]]:
     """Hold the lock and a stopwatch; a failure closes the open run as failed.
+
+    A damaged working file is set aside first. A stage that `reloads` the inbox then
+    goes on, and looks more thoroughly; any other says which stage does.
 
     Yields
     ------
@@ -48,18 +53,30 @@ def framed(home: Home) -> Generator[Callable[[], float]]:
     ------
     ConfigurationError
         If `settings.yml` is wrong.
+    TesseraError
+        If the working file was damaged, or the machine or the disk let us down.
     WarehouseBusyError
         If another process is writing.
     """
     began = time.perf_counter()
     home.settings  # noqa: B018 - a wrong settings.yml is an error before anything
     with writer_lock(home):
-        settle_published(home)
+        found = damage.set_aside_damaged(home, thoroughly=reloads)
+        if found and not reloads:
+            raise TesseraError(
+                f"{found}: run `tessera run`, which reads the inbox again; the last "
+                "good snapshot stands"
+            )
         try:
+            settle_published(home)
             yield lambda: time.perf_counter() - began
-        except Exception:
+        except Exception as error:
             _close_failed_run(home)
-            raise
+            told = explained(error, home)
+            if told is error:
+                raise
+            raise told from error
+        damage.remember_as_left(home)
 
 
 def _close_failed_run(home: Home) -> None:
@@ -73,5 +90,5 @@ def _close_failed_run(home: Home) -> None:
                 ledger.update_run(
                     connection, failed.run_id, status="failed", finished_at=utc_now()
                 )
-    except duckdb.Error:  # the failure that brought us here says more than this one
+    except (duckdb.Error, OSError):  # what brought us here says more than these do
         return

@@ -24,7 +24,9 @@ from warehouse.inbox import PLAIN, Dump, find_dumps, find_sources, find_strays
 from warehouse.integrity import Report, Scan, hash_file, scan_file, unpack_copy
 from warehouse.keys import Keyring
 from warehouse.load_summary import LoadSummary
+from warehouse.mishaps import is_ours
 from warehouse.packing import packed_as_it_is
+from warehouse.preflight import require_for_load
 from warehouse.pseudonyms import Pseudonymizer
 from warehouse.quarantine import FileReason, FileRefusedError
 from warehouse.raw_rows import (
@@ -42,12 +44,6 @@ from warehouse.vault import Vault, vault_of
 
 Progress = Callable[[str, str, int, int], None]
 
-_OURS = (  # to be blamed on the warehouse or its machine, not on a file
-    duckdb.FatalException,
-    duckdb.InternalException,
-    duckdb.OutOfMemoryException,
-    duckdb.TransactionException,
-)
 _log = logging.getLogger(__name__)
 
 SHARE_SCANNED, SHARE_STAGED = 0.1, 0.2  # of the time that a file takes, until then
@@ -136,6 +132,7 @@ def load_inbox(
     n_total = sum(arrival.dump.n_bytes for arrival in arrived)
     n_done = 0
     home.make_private_folders()
+    require_for_load(connection, home, arrived)
     with (
         _staging_folder(home) as staged_files,
         pseudonymizer.functions(),
@@ -353,7 +350,7 @@ def _load_lines(
         words = f"more than {seconds:.0f} s"
         raise FileRefusedError(FileReason.TAKES_TOO_LONG, words) from None
     except duckdb.Error as error:
-        if isinstance(error, _OURS) or "space" in str(error):
+        if is_ours(error):
             raise
         if dump.format == "parquet":
             raise FileRefusedError(FileReason.INVALID_PARQUET, "its rows") from None

@@ -12,8 +12,11 @@ import duckdb
 
 from warehouse import (
     checks,
+    compaction,
     identity,
+    keeping,
     ledger,
+    preflight,
     segmentation,
     snapshots,
     transform,
@@ -53,7 +56,7 @@ def load(
         If another process is writing.
     """
     home.inbox.mkdir(parents=True, exist_ok=True)
-    with framed(home) as watch:
+    with framed(home, reloads=True) as watch:
         with prepared(home) as connection:
             summary = load_inbox(
                 connection,
@@ -105,6 +108,8 @@ def build(
     """
     with framed(home) as watch:
         with prepared(home) as connection:
+            keeping.refuse_if_not_loaded(connection, home)
+            preflight.require_for_build(connection, home)
             run = ledger.open_run(connection, utc_now())
             as_of = as_of or ledger.midnight_after_last_event(connection)
             ledger.update_run(
@@ -260,6 +265,7 @@ def publish(
             fault_point("publish")
             checks.pass_or_stop(connection, run.run_id, acceptance)
             told = checks.findings(connection, run.run_id)
+            preflight.require_for_publication(connection, home)
             snapshots.drop_stale_tables(connection, transform.published_models())
             fault_point("publish")
             version = _next_version(home, run)
@@ -280,6 +286,7 @@ def publish(
         snapshots.point_current_at(home, version)
         fault_point("publish")
         settle_published(home, progress)
+        compaction.compact_if_sparse(home)
         return StageResult(
             stage="publish",
             seconds=watch(),

@@ -241,16 +241,20 @@ def test_a_roll_back_takes_the_report_with_it(small_sample: Home, tmp_path: Path
     assert "snapshot 1" in report.read_text()
 
 
-def test_a_lost_working_file_loses_nothing_that_was_published(
+def test_a_damaged_working_file_loses_nothing_that_was_published(
     small_sample: Home, tmp_path: Path
 ):
+    """It is set aside, and everything is as if the file had been lost."""
     home = Home.at(tmp_path / "copy")
     shutil.copytree(small_sample.root, home.root, symlinks=True)
-    home.work_database.unlink()
+    with home.work_database.open("r+b") as file:
+        file.seek(home.work_database.stat().st_size // 2)
+        file.write(b"damage")
 
     results = stages.run(home)
 
     assert results[-1].stage == "publish"
+    assert home.work_database.with_name("work.duckdb.damaged").exists()
     last_version = snapshots.current_version(small_sample)
     assert last_version is not None
     assert snapshots.current_version(home) == last_version + 1

@@ -5,6 +5,7 @@ import stat
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import readers  # noqa: F401 - nobody may read root's own Python later
 from pathlib import Path
 
 import pytest
