@@ -96,10 +96,13 @@ def remember_as_left(home: Home) -> None:
     if path.exists() and path.read_text() == content:
         return
     unfinished = path.with_name(f".{path.name}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(content)
-    unfinished.replace(path)
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(content)
+        unfinished.replace(path)
+    except OSError:  # a full disk, say; the next stage looks for itself
+        unfinished.unlink(missing_ok=True)
 
 
 def distrust(home: Home) -> None:

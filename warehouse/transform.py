@@ -12,6 +12,7 @@ from typing import Any
 from warehouse.connection import memory_limit, open_work
 from warehouse.dbt_parse import DBT_PROJECT, parsed_project
 from warehouse.errors import TesseraError
+from warehouse.faults import fault_point
 from warehouse.home import Home
 
 BEFORE_IDENTITY = "before_identity"
@@ -68,7 +69,14 @@ def build_models(
     arguments.append("--no-write-json")
     if full_refresh:
         arguments.append("--full-refresh")
-    results = call_dbt(home, arguments, dbt_variables(home, as_of, run_id), progress)
+    stage = "segment" if selector == AFTER_SEGMENTATION else "build"
+
+    def report(message: str) -> None:
+        if progress:
+            progress(message)
+        fault_point(stage)
+
+    results = call_dbt(home, arguments, dbt_variables(home, as_of, run_id), report)
     models = [result for result in results if result.node.resource_type == "model"]
     return BuildResult(
         n_models=len(models),

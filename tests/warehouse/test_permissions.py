@@ -100,5 +100,5 @@ def test_what_is_private_is_so_whatever_the_umask(inbox, monkeypatch):
     assert modes == [0o600]
     for folder in (inbox.home.warehouse, inbox.home.secrets):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    for file in (inbox.home.work_database, inbox.home.secrets / "pseudonym.key"):
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        for file in folder.rglob("*.*"):
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
