@@ -1,6 +1,7 @@
 """One call of dbt per layer, and what it says, in words."""
 
 import json
+import logging
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -159,6 +160,7 @@ def call_dbt(
     from warehouse import dbt_events
 
     dbt_events.leave_out_what_nobody_hears()
+    logging.raiseExceptions = False  # of a log on a full disk: dbt writes two a node
     home.make_private_folders()
 
     def listen(event) -> None:

@@ -23,6 +23,23 @@ BENCHMARK_DATA = ROOT.parent / "shared" / "bench" / "generate.py"
 OF_A_FOREST = 0.85  # so much of its agreement with what is planted segments reach
 SMALL = {"n_users": 150, "n_days": 120}
 FINGERPRINTED_SCHEMAS = ("marts", "segments")
+CONSERVED = """
+    select count(*) from ledger.files as files
+    where status = 'loaded' and (
+        n_lines <> n_accepted + n_duplicate + n_quarantined + n_blank
+        or n_quarantined
+            <> (select count(*) from ledger.quarantine where file_id = files.file_id)
+        or n_accepted <> (
+            select count(*) from (
+                select file_id, line_number from raw.events
+                union select file_id, line_number from raw.order_lines
+                union select file_id, line_number from raw.users
+                union select file_id, line_number from raw.consents
+                union select file_id, line_number from raw.surveys
+            ) where file_id = files.file_id
+        )
+    )
+"""
 
 
 def write_sample(folder: Path, **options) -> None:
@@ -67,6 +84,16 @@ def fingerprints(home: Home) -> dict[str, tuple]:
             ).fetchall()[0]
             for (table,) in tables
         }
+
+
+def refuse_loss(home: Home) -> None:
+    """Find every line of every file where the ledger says it is."""
+    with open_work(home) as connection:
+        tables = connection.execute(
+            "select count(*) from duckdb_tables() where schema_name = 'ledger'"
+        ).fetchall()
+        if tables != [(0,)]:
+            assert connection.execute(CONSERVED).fetchall() == [(0,)]
 
 
 def without_docs(home: Home) -> None:
