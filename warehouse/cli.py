@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 
 import click
@@ -36,8 +36,11 @@ def main(verbose: bool) -> None:
     context.with_resource(stopping_at_once())
 
 
-def _at_home(command: Callable) -> Callable:
-    """Give a command its home, and turn our errors into words and exit codes."""
+def _at_home(command: Callable, *, may_make: bool = False) -> Callable:
+    """Give a command its home, and turn our errors into words and exit codes.
+
+    A home that is not there is an error, but for a command that `may_make` one.
+    """
 
     @click.option(
         "--home",
@@ -54,7 +57,12 @@ def _at_home(command: Callable) -> Callable:
     @wraps(command)
     def wrapped(context, /, *, home, inbox, as_json, **options):
         try:
-            answer = command(Home.at(home, inbox), as_json=as_json, **options)
+            found = Home.at(home, inbox)
+            if not may_make:
+                found.refuse_missing()
+            answer = command(found, as_json=as_json, **options)
+        except BrokenPipeError:  # whoever read the answer has enough of it
+            raise
         except Exception as error:
             if as_json:
                 _print_json({"status": "failed", "error": _in_words(error)})
@@ -123,7 +131,7 @@ def parse_as_of(value: str | None) -> datetime | None:
 @_full_refresh
 @_accept
 @_reason
-@_at_home
+@partial(_at_home, may_make=True)
 def run(
     home: Home,
     *,
@@ -185,7 +193,7 @@ def _stage_command(name: str, help_text: str, *options: Callable) -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Load nothing; say what would come of this dump, and print a source.yml.",
 )
-@_at_home
+@partial(_at_home, may_make=True)
 def load(home: Home, *, as_json: bool, dump: Path | None):
     """Load what is new in the inbox.
 
@@ -241,6 +249,26 @@ def status(home: Home, *, as_json: bool):
     if not as_json:
         click.echo(status_in_words(found))
     return found
+
+
+@main.command()
+@click.argument("question", metavar="SQL", required=False)
+@click.option("--file", "file", type=click.File(encoding="utf-8"), help="Of a file.")
+@click.option("--version", type=int, help="Of this snapshot. Default: the current.")
+@click.option("--timeout", type=click.IntRange(1), default=300, help="Seconds. [300]")
+@click.option("--rows", type=click.IntRange(0), default=40, help="To show. [40]")
+@click.option("--csv", "as_csv", is_flag=True, help="Write all rows as CSV.")
+@_at_home
+def query(home: Home, *, as_json: bool, **asked):
+    """Ask the current snapshot one question in SQL, from SQL, --file or standard input.
+
+    It can only read, and only the snapshot: no file, no network, no extension. No
+    writer is waited for or held up. In CSV, a text that begins as a formula does (= + -
+    @, a tab, a new line) gets an apostrophe before it, as spreadsheets would run it.
+    """
+    from warehouse.answers import answer_question
+
+    answer_question(home, as_json=as_json, **asked)
 
 
 @main.command()

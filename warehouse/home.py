@@ -112,6 +112,21 @@ class Home:
         chosen = Path(root or os.environ.get("TESSERA_HOME") or "data").absolute()
         return cls(chosen, Path(inbox).absolute() if inbox else chosen / "inbox")
 
+    def refuse_missing(self) -> None:
+        """Refuse a folder that is no home, lest a mistyped name become one.
+
+        Raises
+        ------
+        ConfigurationError
+            If nothing of a home is there.
+        """
+        parts = (self.warehouse, self.published, self.inbox)
+        if not any(part.exists() for part in (*parts, self.root / "settings.yml")):
+            raise ConfigurationError(
+                f"there is no home at {self.root}; is it the right --home (or "
+                "$TESSERA_HOME)? `tessera run` makes one"
+            )
+
     @property
     def warehouse(self) -> Path:
         """The private folder of the pipeline (0700)."""

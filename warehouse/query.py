@@ -1,0 +1,219 @@
+"""One question to a published snapshot, locked down: it reads, and that is all."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from warehouse import snapshots
+from warehouse.errors import ConfigurationError, TesseraError
+from warehouse.home import Home
+
+MEMORY = "1GiB"
+MOST_THREADS = 4
+ROWS_AT_A_TIME = 2048
+SECONDS_BETWEEN_INTERRUPTS = 0.1
+
+_LOCKED_DOWN = {
+    "enable_external_access": "false",  # no file but the snapshot, no network
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "memory_limit": MEMORY,
+    "temp_directory": "",  # what does not fit is refused: readers fill no disk
+}
+_READ = (
+    duckdb.StatementType.SELECT,  # also FROM, WITH, VALUES, DESCRIBE, SHOW, SUMMARIZE
+    duckdb.StatementType.EXPLAIN,
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a snapshot says: names and types of columns, and batches of rows."""
+
+    version: int
+    names: list[str]
+    types: list[str]
+    batches: Iterator[list[tuple]]
+
+
+@contextmanager
+def asked(
+    home: Home, question: str, *, version: int | None = None, seconds: float = 300
+) -> Generator[Answer]:
+    """Ask a snapshot one question; the answer is read while the block lasts.
+
+    Neither the writer's lock nor anything else of the home is touched. Rows come in
+    batches and are never all in memory.
+
+    Parameters
+    ----------
+    home : Home
+    question : str
+        One SQL statement that reads.
+    version : int, optional
+        The snapshot to ask; by default the current one.
+    seconds : float, default=300
+        How long question and answer may take.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such version, the question is not one statement that reads, or
+        DuckDB does not understand it.
+    TesseraError
+        If nothing is published yet, or the answer takes too long or too much memory.
+    """
+    path, version = _find_snapshot(home, version)
+    with (
+        locked_down(path) as connection,
+        _time_limit(connection, seconds) as is_over,
+    ):
+        statement = _only_statement(connection, question)
+        with _in_words(is_over, seconds):
+            result = connection.execute(statement)
+            first = result.fetchmany(ROWS_AT_A_TIME)
+
+        def batches() -> Iterator[list[tuple]]:
+            rows = first
+            while rows:
+                yield rows
+                with _in_words(is_over, seconds):
+                    if is_over():
+                        raise duckdb.InterruptException
+                    rows = result.fetchmany(ROWS_AT_A_TIME)
+
+        yield Answer(
+            version,
+            [column[0] for column in result.description],
+            [str(column[1]) for column in result.description],
+            batches(),
+        )
+
+
+@contextmanager
+def locked_down(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
+    """Open a snapshot for questions of anybody, by its resolved path."""
+    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    try:
+        connection = duckdb.connect(
+            str(path.resolve()),
+            read_only=True,
+            config={**_LOCKED_DOWN, "threads": str(threads)},
+        )
+    except duckdb.Error as error:
+        raise TesseraError(
+            f"{path} does not open: {error}; `tessera rollback` goes back to the "
+            "snapshot before"
+        ) from error
+    try:
+        connection.execute("set TimeZone = 'UTC'; set lock_configuration = true")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _find_snapshot(home: Home, version: int | None) -> tuple[Path, int]:
+    """Find the file of a version, or of the current one."""
+    if version is None:
+        if not home.current.exists():
+            raise TesseraError(
+                f"nothing is published yet in {home.root}: run `tessera run`"
+            )
+        path = home.current.resolve()
+        return path, int(path.stem.removeprefix("tessera_"))
+    if version not in (there := snapshots.versions(home)):
+        listed = ", ".join(map(str, there)) or "none"
+        raise ConfigurationError(f"no snapshot {version}; there are: {listed}")
+    return snapshots.snapshot_path(home, version), version
+
+
+def _only_statement(
+    connection: duckdb.DuckDBPyConnection, question: str
+) -> duckdb.Statement:
+    """Take the one statement that a question may be."""
+    try:
+        statements = connection.extract_statements(question)
+    except duckdb.Error as error:
+        raise ConfigurationError(str(error)) from error
+    if not statements:
+        raise ConfigurationError("there is no question: give one SQL statement")
+    *others, last = statements
+    if others and question.count(";") <= question.rstrip().endswith(";"):
+        raise ConfigurationError(  # DuckDB makes two of one, the first a CREATE
+            "PIVOT has to look up its columns first; name them: "
+            "`pivot ... on column in (value, ...)`"
+        )
+    if others:
+        raise ConfigurationError(
+            f"these are {len(statements)} statements; ask one at a time"
+        )
+    if last.type not in _READ:
+        raise ConfigurationError(
+            f"{last.type.name.replace('_', ' ')} is refused: a snapshot never changes, "
+            "and a question can only read it (SELECT, FROM, WITH, DESCRIBE, SHOW, "
+            "SUMMARIZE, EXPLAIN)"
+        )
+    return last
+
+
+@contextmanager
+def _in_words(is_over: Callable[[], bool], seconds: float) -> Generator[None]:
+    """Turn what DuckDB says into an error with the right exit status."""
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        if not is_over():
+            raise KeyboardInterrupt from error
+        raise TesseraError(
+            f"stopped after {seconds:g} s; ask for less, or give more time (--timeout)"
+        ) from error
+    except duckdb.OutOfMemoryException as error:
+        raise TesseraError(
+            f"the question takes more than {MEMORY} of memory; ask for less at a time, "
+            "or open the snapshot with a DuckDB of your own (docs/reading.md)"
+        ) from error
+    except duckdb.PermissionException as error:
+        raise ConfigurationError(
+            f"files, networks and extensions are closed to a question: {error}"
+        ) from error
+    except duckdb.Error as error:
+        raise ConfigurationError(str(error)) from error
+
+
+@contextmanager
+def _time_limit(
+    connection: duckdb.DuckDBPyConnection, seconds: float
+) -> Generator[Callable[[], bool]]:
+    """Interrupt the connection again and again once its time is over.
+
+    Yields
+    ------
+    callable
+        Tells whether it is.
+    """
+    ended = threading.Event()
+    give_up_at = time.monotonic() + seconds
+
+    def is_over() -> bool:
+        return time.monotonic() >= give_up_at
+
+    def watch() -> None:
+        pause = seconds
+        while not ended.wait(pause):
+            connection.interrupt()
+            pause = SECONDS_BETWEEN_INTERRUPTS
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield is_over
+    finally:
+        ended.set()
+        watcher.join()
