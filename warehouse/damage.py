@@ -2,9 +2,9 @@
 
 DuckDB keeps a checksum with each block and looks at it when it reads the block, which
 may be never, or in the middle of a stage. Here all of them are looked at, before DuckDB
-is let near the file: a gigabyte takes half a second of a processor. A block that does not hold
-may still be one that nothing points at, half written when a process was killed; so
-DuckDB reads everything through, and has the last word.
+is let near the file: a gigabyte takes half a second of a processor. A block that does
+not hold may still be one that nothing points at, half written when a process was
+killed; so DuckDB reads everything through, and has the last word.
 """
 
 import json
