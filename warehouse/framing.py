@@ -14,6 +14,7 @@ from warehouse.errors import TesseraError
 from warehouse.home import Home, writer_lock
 from warehouse.mishaps import explained
 from warehouse.publication import settle_published
+from warehouse.telling import why_it_failed
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,16 @@ def framed(home: Home, *, reloads: bool = False) -> Generator[Callable[[], float
             settle_published(home)
             yield lambda: time.perf_counter() - began
         except Exception as error:
-            _close_failed_run(home)
             told = explained(error, home)
+            _close_failed_run(home, told)
             if told is error:
                 raise
             raise told from error
         damage.remember_as_left(home)
 
 
-def _close_failed_run(home: Home) -> None:
-    """Mark the open run as failed."""
+def _close_failed_run(home: Home, error: Exception) -> None:
+    """Mark the open run as failed, and why."""
     if not home.work_database.exists():
         return
     try:
@@ -88,7 +89,11 @@ def _close_failed_run(home: Home) -> None:
             failed = ledger.last_run(connection)
             if failed and failed.status == "running":
                 ledger.update_run(
-                    connection, failed.run_id, status="failed", finished_at=utc_now()
+                    connection,
+                    failed.run_id,
+                    status="failed",
+                    finished_at=utc_now(),
+                    failure=why_it_failed(error),
                 )
     except (duckdb.Error, OSError):  # what brought us here says more than these do
         return

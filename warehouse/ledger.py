@@ -92,6 +92,7 @@ def record_stage(
     stage: str,
     seconds: float,
     n_rows: int,
+    n_bytes: int,
     *,
     table: str = "ledger.run_stages",
 ) -> None:
@@ -101,9 +102,20 @@ def record_stage(
         [run_id, stage],
     )
     connection.execute(
-        f"insert into {table} values (?, ?, ?, ?)",
-        [run_id, stage, round(seconds, 3), n_rows],
+        f"insert into {table} (run_id, stage, seconds, n_rows, n_bytes) "
+        "values (?, ?, ?, ?, ?)",
+        [run_id, stage, round(seconds, 3), n_rows, n_bytes],
     )
+
+
+def loaded_bytes(connection: duckdb.DuckDBPyConnection, load_id: int) -> int:
+    """Add up the bytes, as delivered, of the files that a load has loaded."""
+    rows = connection.execute(
+        "select coalesce(sum(n_bytes), 0)::bigint from ledger.files "
+        "where load_id = ? and status = 'loaded'",
+        [load_id],
+    ).fetchall()
+    return rows[0][0]
 
 
 def close_run(connection: duckdb.DuckDBPyConnection, published: Run) -> None:

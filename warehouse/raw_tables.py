@@ -212,12 +212,14 @@ LEDGER = {
         "status": "VARCHAR NOT NULL",  # running, published, failed
         "snapshot_version": "INTEGER",
         "fingerprint": "VARCHAR",  # of input, settings, code and as_of
+        "failure": "VARCHAR",  # why it failed last; says nothing of persons
     },
     "ledger.run_stages": {
         "run_id": "VARCHAR NOT NULL",
         "stage": "VARCHAR NOT NULL",  # load, build, segment, publish
         "seconds": "DOUBLE NOT NULL",
         "n_rows": "BIGINT NOT NULL",
+        "n_bytes": "BIGINT",  # null for what an earlier version recorded
     },
     "ledger.checks": {
         "run_id": "VARCHAR NOT NULL",

@@ -148,7 +148,8 @@ def write_snapshot(
                 f"from work.{schema}.{table} order by all"
             )
             fault_point("publish")
-        _close_run(connection, publication)
+        connection.execute("checkpoint snapshot")
+        _close_run(connection, publication, partial.stat().st_size)
         connection.execute("checkpoint snapshot")
     finally:
         connection.execute("detach snapshot")
@@ -282,7 +283,9 @@ def place_page(page: Path | str, folder: Path) -> Path:
     return folder / "index.html"
 
 
-def _close_run(connection: duckdb.DuckDBPyConnection, publication: Publication) -> None:
+def _close_run(
+    connection: duckdb.DuckDBPyConnection, publication: Publication, n_bytes: int
+) -> None:
     """Say in the snapshot itself that its run ended well."""
     run = publication.run
     ledger.record_stage(
@@ -291,6 +294,7 @@ def _close_run(connection: duckdb.DuckDBPyConnection, publication: Publication) 
         "publish",
         publication.seconds_so_far,
         len(published_tables(connection)),
+        n_bytes,
         table="snapshot.ops.run_stages",
     )
     ledger.update_run(

@@ -58,10 +58,11 @@ def load(
     home.inbox.mkdir(parents=True, exist_ok=True)
     with framed(home, reloads=True) as watch:
         with prepared(home) as connection:
+            load_id = ledger.next_load_id(connection)
             summary = load_inbox(
                 connection,
                 home,
-                load_id=ledger.next_load_id(connection),
+                load_id=load_id,
                 loaded_at=utc_now(),
                 progress=lambda source, file, done, total: progress(
                     f"{source}/{file} {done / max(total, 1):.0%}"
@@ -71,7 +72,12 @@ def load(
             if changed:
                 run = ledger.open_run(connection, utc_now())
                 ledger.record_stage(
-                    connection, run.run_id, "load", watch(), summary.n_accepted
+                    connection,
+                    run.run_id,
+                    "load",
+                    watch(),
+                    summary.n_accepted,
+                    ledger.loaded_bytes(connection, load_id),
                 )
         return StageResult(
             stage="load",
@@ -145,7 +151,10 @@ def build(
         fault_point("build")
         with open_work(home) as connection:
             n_rows = ledger.count_rows(connection, "marts")
-            ledger.record_stage(connection, run.run_id, "build", watch(), n_rows)
+            n_bytes = home.work_database.stat().st_size
+            ledger.record_stage(
+                connection, run.run_id, "build", watch(), n_rows, n_bytes
+            )
             before = ledger.published_run(home)
             checks.check_build(
                 connection, run.run_id, as_of, before.as_of if before else None
@@ -204,8 +213,9 @@ def segment(
         )
         fault_point("segment")
         with open_work(home) as connection:
+            n_bytes = home.work_database.stat().st_size
             ledger.record_stage(
-                connection, run.run_id, "segment", watch(), found.n_persons
+                connection, run.run_id, "segment", watch(), found.n_persons, n_bytes
             )
         return StageResult(
             stage="segment",
@@ -360,7 +370,7 @@ def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:
             as_of=latest.as_of,
             fingerprint=latest.fingerprint,
         )
-        ledger.record_stage(connection, successor.run_id, "build", 0.0, 0)
+        ledger.record_stage(connection, successor.run_id, "build", 0.0, 0, 0)
     return ledger.open_run(connection, utc_now())
 
 

@@ -52,11 +52,11 @@ def test_a_run_stays_the_same_until_it_is_published(connection):
 
 def test_a_repeated_stage_keeps_its_last_time_alone(connection):
     for seconds in (3.0, 2.0):
-        ledger.record_stage(connection, "run_000001", "build", seconds, 7)
+        ledger.record_stage(connection, "run_000001", "build", seconds, 7, 4096)
 
     assert connection.execute(
-        "select seconds, n_rows from ledger.run_stages"
-    ).fetchall() == [(2.0, 7)]
+        "select seconds, n_rows, n_bytes from ledger.run_stages"
+    ).fetchall() == [(2.0, 7, 4096)]
     ledger.forget_stages(connection, "run_000001", ["build", "segment"])
     assert ledger.stages_done(connection, "run_000001") == set()
 

@@ -17,7 +17,8 @@ renamed as (
 
         -- numerics
         seconds,
-        n_rows
+        n_rows,
+        n_bytes
 
     from source
 

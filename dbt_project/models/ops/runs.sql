@@ -15,6 +15,7 @@ renamed as (
         -- strings
         status,
         fingerprint,
+        failure,
 
         -- numerics
         snapshot_version,
