@@ -60,7 +60,12 @@ def segment(*, train: bool = False) -> str:
 @task(outlets=[PUBLISHED_SEGMENTS])
 def publish() -> str:
     """Check the finished build and let readers see it."""
-    return run_stage("publish").message
+    from warehouse import alerting
+    from warehouse.home import Home
+
+    message = run_stage("publish").message
+    alerting.warn(Home.at(), message, where="publish")
+    return message
 
 
 def run_stage(stage: str, **options):

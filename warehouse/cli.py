@@ -142,10 +142,10 @@ def run(
     reason: str,
 ):
     """Load, build, segment and publish, in one process."""
-    from warehouse import stages
+    from warehouse import alerting, stages
     from warehouse.checks import Acceptance
 
-    with console.status("starting") as status:
+    with alerting.alerted(home, "tessera run"), console.status("starting") as status:
         results = stages.run(
             home,
             as_of=as_of,
@@ -154,6 +154,8 @@ def run(
             progress=_shown(status),
             on_stage=_say_stage,
         )
+    if results[-1].stage == "publish":
+        alerting.warn(home, results[-1].message, where="tessera run")
     if len(results) == 1:
         console.print("nothing new: the current snapshot stands")
     if not as_json:

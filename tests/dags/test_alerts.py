@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from alerts import say_what_failed, say_what_is_tried_again
 
+from warehouse import alerting
 from warehouse.errors import ConfigurationError, TesseraError, WarehouseBusyError
 
 
@@ -76,3 +77,61 @@ def test_a_retry_is_a_warning_and_asks_for_nothing(caplog):
     assert caplog.records[-1].levelno == logging.WARNING
     assert "load_events.load (try 1)" in caplog.text
     assert "tries it again by itself" in caplog.text
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[alerting.Alert]:
+    """What would be posted."""
+    alerts: list[alerting.Alert] = []
+    monkeypatch.setattr(alerting, "send", lambda home, alert: alerts.append(alert))
+    return alerts
+
+
+class AirflowTaskTimeout(BaseException):
+    """As Airflow's, which is no Exception either."""
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason", "next_step"),
+    [
+        (
+            TesseraError("users: 'Ann' is no number"),
+            "users: '...' is",
+            "snapshot still",
+        ),
+        (ConfigurationError("kind: unknown"), "kind: unknown", "Correct what is"),
+        (WarehouseBusyError("process 7"), "process 7", "names who is writing"),
+        (KeyError("Ann"), "KeyError, which was not foreseen", "`tessera status`"),
+        (AirflowTaskTimeout("PID: 7"), "AirflowTaskTimeout", "execution_timeout"),
+        (None, "its process was killed", "memory or disk ran out"),
+        ("heartbeat timeout", "heartbeat timeout", "memory or disk ran out"),
+    ],
+)
+def test_a_final_failure_is_sent_once_and_a_retry_is_not(
+    sent: list, failure, reason: str, next_step: str
+):
+    task = SimpleNamespace(dag_id="refresh", task_id="build", try_number=4, run_id="r1")
+    say_what_is_tried_again({"ti": task, "exception": failure})
+    assert sent == []
+    say_what_failed({"ti": task, "exception": failure})
+
+    (alert,) = sent
+    assert (alert.dag, alert.task, alert.run) == ("refresh", "build", "r1")
+    assert alert.where == "refresh.build"
+    assert alert.reason.startswith(reason)
+    assert next_step in alert.what_to_do
+    assert "Ann" not in alert.reason
+
+
+def test_an_alert_that_breaks_fails_no_task(caplog, monkeypatch):
+    def break_down(home, alert):
+        raise RuntimeError("https://chat.example/secret")
+
+    monkeypatch.setattr(alerting, "send", break_down)
+
+    task = SimpleNamespace(dag_id="refresh", task_id="build", try_number=4)
+    say_what_failed({"ti": task, "exception": TesseraError("no")})
+
+    assert "clear the task" in caplog.text
+    assert "no alert was sent" in caplog.text
+    assert "secret" not in caplog.text
