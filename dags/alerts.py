@@ -57,8 +57,17 @@ def _send(context: dict[str, Any], reason: BaseException | str | None) -> None:
 
 def what_to_do(reason: BaseException | str | None) -> str:
     """Tell the reader's next step for a failure."""
-    from warehouse.errors import ConfigurationError, WarehouseBusyError
+    from warehouse.errors import (
+        ConfigurationError,
+        GateFailedError,
+        WarehouseBusyError,
+    )
 
+    if isinstance(reason, GateFailedError):
+        return (
+            "Mend what was found and load again; or, if it is as it should be, accept "
+            "it with the command that stands there, in the home of this warehouse"
+        )
     if isinstance(reason, ConfigurationError):
         return f"Correct what is named there, then {AGAIN}"
     if isinstance(reason, WarehouseBusyError):

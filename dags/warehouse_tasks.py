@@ -71,7 +71,7 @@ def publish() -> str:
 def run_stage(stage: str, **options):
     """Run one stage on the home that ``$TESSERA_HOME`` names."""
     from warehouse import stages
-    from warehouse.errors import ConfigurationError
+    from warehouse.errors import ConfigurationError, GateFailedError
     from warehouse.home import Home
 
     # skops asks every module there is for its names, Airflow's deprecated ones too.
@@ -79,7 +79,8 @@ def run_stage(stage: str, **options):
     logger.info("%s begins", stage)
     try:
         result = getattr(stages, stage)(Home.at(), progress=logger.info, **options)
-    except ConfigurationError as error:  # trying again would not change the file
+    except (ConfigurationError, GateFailedError) as error:
+        # To try again would not change the file, or what was found.
         raise AirflowFailException(str(error)) from error
     logger.info("%s: %s", stage, result.message, extra={"result": result})
     return result

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from warehouse.errors import ConfigurationError, WarehouseBusyError
+from warehouse.errors import ConfigurationError, GateFailedError, WarehouseBusyError
 from warehouse.home import Home
 from warehouse.redaction import redact
 from warehouse.telling import why_it_failed
@@ -96,6 +96,11 @@ def warn(home: Home, message: str, **where: str) -> None:
 
 def what_to_do(error: BaseException) -> str:
     """Tell the next step after a failure."""
+    if isinstance(error, GateFailedError):
+        return (
+            "The last good snapshot stands. Mend what was found and run again; or, if "
+            "it is as it should be, accept it as docs/gates.md says"
+        )
     if isinstance(error, ConfigurationError):
         return "Correct what is named there, then run it again"
     return "The last good snapshot stands. `tessera status` says what to do"

@@ -1,6 +1,5 @@
 """The command line: words, colours and exit codes; the work is done elsewhere."""
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict
@@ -9,15 +8,21 @@ from functools import partial, wraps
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.status import Status
 
 from warehouse import __version__
 from warehouse.errors import TesseraError
 from warehouse.home import Home
+from warehouse.saying import (
+    console,
+    escaped,
+    in_words,
+    print_json,
+    say_stage,
+    say_where,
+    shown,
+    stage_as_json,
+)
 from warehouse.stopping import stopping_at_once
-
-console = Console(stderr=True, highlight=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -65,14 +70,14 @@ def _at_home(command: Callable, *, may_make: bool = False) -> Callable:
             raise
         except Exception as error:
             if as_json:
-                _print_json({"status": "failed", "error": _in_words(error)})
-            words = f"[red]tessera: {_escaped(_in_words(error))}[/red]"
+                print_json({"status": "failed", "error": in_words(error)})
+            words = f"[red]tessera: {escaped(in_words(error))}[/red]"
             console.print(words, soft_wrap=True)
             if context.obj["verbose"]:
                 console.print_exception()
             context.exit(getattr(error, "exit_code", TesseraError.exit_code))
         if as_json and answer is not None:
-            _print_json({"status": "done", **answer})
+            print_json({"status": "done", **answer})
 
     return wrapped
 
@@ -142,7 +147,7 @@ def run(
     reason: str,
 ):
     """Load, build, segment and publish, in one process."""
-    from warehouse import alerting, stages
+    from warehouse import alerting, snapshots, stages
     from warehouse.checks import Acceptance
 
     with alerting.alerted(home, "tessera run"), console.status("starting") as status:
@@ -151,18 +156,18 @@ def run(
             as_of=as_of,
             full_refresh=full_refresh,
             acceptance=Acceptance(accepted, reason) if accepted or reason else None,
-            progress=_shown(status),
-            on_stage=_say_stage,
+            progress=shown(status),
+            on_stage=say_stage,
         )
     if results[-1].stage == "publish":
         alerting.warn(home, results[-1].message, where="tessera run")
     if len(results) == 1:
         console.print("nothing new: the current snapshot stands")
     if not as_json:
-        _say_where(home)
+        say_where(home)
     return {
-        "stages": [_stage_as_json(result) for result in results],
-        "snapshot_version": _current_version(home),
+        "stages": [stage_as_json(result) for result in results],
+        "snapshot_version": snapshots.current_version(home),
     }
 
 
@@ -171,9 +176,9 @@ def _run_stage(name: str, home: Home, *, as_json: bool, **chosen) -> dict | None
     from warehouse import stages
 
     with console.status(name) as status:
-        result = getattr(stages, name)(home, progress=_shown(status), **chosen)
-    _say_stage(result)
-    return _stage_as_json(result) if as_json else None
+        result = getattr(stages, name)(home, progress=shown(status), **chosen)
+    say_stage(result)
+    return stage_as_json(result) if as_json else None
 
 
 def _stage_command(name: str, help_text: str, *options: Callable) -> None:
@@ -209,7 +214,7 @@ def load(home: Home, *, as_json: bool, dump: Path | None):
     from warehouse.framing import utc_now
 
     found = check_dump(dump, utc_now())
-    console.print(_escaped(found.in_words()), soft_wrap=True)
+    console.print(escaped(found.in_words()), soft_wrap=True)
     if not as_json:
         click.echo(found.source_yml, nl=False)
     return found.as_json() if as_json else None
@@ -347,7 +352,7 @@ def quarantine_replay(home: Home, *, as_json: bool, source: str | None):
     from warehouse import upkeep
 
     summary = upkeep.replay(home, only=source)
-    console.print(_escaped(summary.in_words()), soft_wrap=True)
+    console.print(escaped(summary.in_words()), soft_wrap=True)
     if summary.n_accepted:
         console.print("`tessera run` publishes them")
     return asdict(summary) if as_json else None
@@ -366,7 +371,7 @@ def rekey(home: Home, *, as_json: bool):
     done = rekey(home)
     console.print(
         f"{done.n_values:,} values are hashed with a new key, {done.n_rows:,} times; "
-        f"back up {_escaped(str(home.secrets))} again; `tessera run` publishes them",
+        f"back up {escaped(str(home.secrets))} again; `tessera run` publishes them",
         soft_wrap=True,
     )
     return asdict(done) if as_json else None
@@ -381,74 +386,6 @@ def docs(home: Home, *, as_json: bool):
     page = upkeep.write_docs(home)
     console.print(f"docs: {page}")
     return {"docs": str(page)} if as_json else None
-
-
-def _in_words(error: Exception) -> str:
-    """Say what went wrong; of what nobody foresaw, at least its kind."""
-    if isinstance(error, TesseraError):
-        return str(error)
-    if isinstance(error, OSError) and error.filename:
-        return (
-            f"{error.filename}: {error.strerror}. Tessera must be able to write to its "
-            "home, and to read the inbox; the last good snapshot stands"
-        )
-    return (
-        f"{type(error).__name__}: {error}\n"
-        "This was not foreseen; the last good snapshot stands. "
-        "`tessera -v ...` shows where it happened."
-    )
-
-
-def _shown(status: Status) -> Callable[[str], None]:
-    """Show progress in the status line of a terminal."""
-    return lambda message: status.update(_escaped(message))
-
-
-def _say_stage(result) -> None:
-    """Print one line for a stage that ended, and one for each of its warnings."""
-    message, *warnings = result.message.split("\n")
-    console.print(
-        f"[green]{result.stage:<8}[/green] {_escaped(message)} "
-        f"[dim]({result.seconds:.1f} s)[/dim]",
-        soft_wrap=True,
-    )
-    for warning in warnings:
-        console.print(f"[yellow]{_escaped(warning)}[/yellow]", soft_wrap=True)
-
-
-def _say_where(home: Home) -> None:
-    """Tell where readers find what was published."""
-    for name, path in (
-        ("snapshot", home.current),
-        ("report", home.published / "report" / "index.html"),
-        ("docs", home.published / "docs" / "index.html"),
-    ):
-        if path.exists():
-            console.print(f"{name:<8} {_escaped(str(path))}", soft_wrap=True)
-
-
-def _stage_as_json(result) -> dict:
-    """Turn a stage's result into what JSON can hold."""
-    content = asdict(result)
-    content["seconds"] = round(result.seconds, 3)
-    content["as_of"] = result.as_of.isoformat() if result.as_of else None
-    return content
-
-
-def _current_version(home: Home) -> int | None:
-    from warehouse import snapshots
-
-    return snapshots.current_version(home)
-
-
-def _print_json(content: dict) -> None:
-    """Print one JSON object to standard output."""
-    click.echo(json.dumps(content, default=str))
-
-
-def _escaped(text: str) -> str:
-    """Keep square brackets of file names from being read as colours."""
-    return text.replace("[", "\\[")
 
 
 if __name__ == "__main__":

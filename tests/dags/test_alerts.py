@@ -7,7 +7,12 @@ import pytest
 from alerts import say_what_failed, say_what_is_tried_again
 
 from warehouse import alerting
-from warehouse.errors import ConfigurationError, TesseraError, WarehouseBusyError
+from warehouse.errors import (
+    ConfigurationError,
+    GateFailedError,
+    TesseraError,
+    WarehouseBusyError,
+)
 
 
 def say(failure: BaseException | str | None, caplog: pytest.LogCaptureFixture) -> str:
@@ -46,6 +51,17 @@ def test_a_wrong_configuration_is_to_be_corrected(caplog):
         wrapped, caplog
     )
     assert isinstance(caplog.records[-1].failure, ConfigurationError)
+
+
+def test_a_failed_gate_is_to_be_mended_or_accepted(caplog):
+    wrapped = RuntimeError("not published: volume_drop:web/events: 3")
+    wrapped.__cause__ = GateFailedError("not published: volume_drop:web/events: 3")
+
+    said = say(wrapped, caplog)
+
+    assert "not published: volume_drop:web/events: 3. Mend what was found" in said
+    assert "accept it" in said
+    assert "clear the task" not in said
 
 
 def test_a_stages_own_words_are_not_lost_to_what_caused_them(caplog):

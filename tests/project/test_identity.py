@@ -8,7 +8,7 @@ import pytest
 from lookalikes import lookalikes
 from running import query, run_tessera, with_kmeans_alone, without_docs
 
-from warehouse import cli, stages
+from warehouse import saying, stages
 from warehouse.connection import open_work
 from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.explain import explain
@@ -462,7 +462,7 @@ def test_failed_warnings_are_told_when_it_is_published(town: Inbox, capsys):
         "where severity = 'warn' and verdict = 'failed' order by all"
     )
 
-    cli._say_stage(town.results[-1])
+    saying.say_stage(town.results[-1])
 
     first, *warnings = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"publish  snapshot 1 with \d+ tables \(.* s\)", first)

@@ -77,7 +77,7 @@ def test_a_failed_run_says_why_and_a_gate_that_failed_too(tmp_path: Path):
             ("wrong", "error", 2),
         ):
             check = checks.Check(name, severity, value, 1, f"{name}:\n told")
-            checks._record(connection, run.run_id, [check])
+            checks.record(connection, run.run_id, [check])
     error = TesseraError("dbt: users: 'Ann Lee' cannot be: ann@example.org")
     with pytest.raises(TesseraError), framing.framed(home):
         raise error
