@@ -12,6 +12,7 @@ import click
 from warehouse import __version__
 from warehouse.errors import TesseraError
 from warehouse.home import Home
+from warehouse.question_options import question_options
 from warehouse.saying import (
     console,
     escaped,
@@ -259,12 +260,7 @@ def status(home: Home, *, as_json: bool):
 
 
 @main.command()
-@click.argument("question", metavar="SQL", required=False)
-@click.option("--file", "file", type=click.File(encoding="utf-8"), help="Of a file.")
-@click.option("--version", type=int, help="Of this snapshot. Default: the current.")
-@click.option("--timeout", type=click.IntRange(1), default=300, help="Seconds. [300]")
-@click.option("--rows", type=click.IntRange(0), default=40, help="To show. [40]")
-@click.option("--csv", "as_csv", is_flag=True, help="Write all rows as CSV.")
+@question_options
 @_at_home
 def query(home: Home, *, as_json: bool, **asked):
     """Ask the current snapshot one question in SQL, from SQL, --file or standard input.

@@ -25,7 +25,7 @@ from warehouse.raw_tables import LEDGER, create_tables
 NOON = datetime(2026, 1, 31, 12)
 N_ROWS = 300
 N_READERS, N_PUBLICATIONS = 20, 10
-SECONDS_OF_THOUGHT = 0.2  # of an analyst, between two questions
+SECONDS_OF_THOUGHT = 0.6  # of an analyst, between two questions
 TABLES = ("marts.users", "segments.user_segments")
 
 

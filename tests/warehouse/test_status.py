@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from warehouse import checks, framing, ledger
+from warehouse import framing, ledger
 from warehouse.cli import main
 from warehouse.connection import open_work
 from warehouse.errors import ConfigurationError, TesseraError
@@ -71,13 +71,17 @@ def test_a_failed_run_says_why_and_a_gate_that_failed_too(tmp_path: Path):
     with open_work(home) as connection:
         create_tables(connection)
         run = ledger.open_run(connection, NOON)
-        for name, severity, value in (
-            ("fine", "error", 0),
-            ("loud", "warn", 3),
-            ("wrong", "error", 2),
-        ):
-            check = checks.Check(name, severity, value, 1, f"{name}:\n told")
-            checks.record(connection, run.run_id, [check])
+        connection.executemany(
+            "insert into ledger.checks by name select $1 as run_id, $2 as check_name, "
+            "$3 as severity, $4 as value, 1 as limit_value, $5 as verdict, "
+            "$6 as accepted_because, $2 || e':\\n told' as explanation",
+            [
+                [run.run_id, "fine", "error", 0, "passed", None],
+                [run.run_id, "let", "error", 2, "accepted", "it is Easter"],
+                [run.run_id, "loud", "warn", 3, "failed", None],
+                [run.run_id, "wrong", "error", 2, "failed", None],
+            ],
+        )
     error = TesseraError("dbt: users: 'Ann Lee' cannot be: ann@example.org")
     with pytest.raises(TesseraError), framing.framed(home):
         raise error
@@ -87,6 +91,7 @@ def test_a_failed_run_says_why_and_a_gate_that_failed_too(tmp_path: Path):
     told = "dbt: users: '...' cannot be: [email]"
     assert any(line.startswith("run") and line.endswith(told) for line in said)
     assert [line.split(maxsplit=1)[1] for line in said if line[:4] == "gate"] == [
+        "let failed, accepted because it is Easter: 2 (limit 1): let: told",
         "wrong failed: 2 (limit 1): wrong: told",
         "loud warns: 3 (limit 1): loud: told",
         "1 passed",
