@@ -95,7 +95,7 @@ def deliveries() -> Deliveries:
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "stops"), [(10, True), (29, True), (30, False), (100, False), (0, True)]
+    ("n_rows", "stops"), [(10, True), (29, True), (30, False), (100, False), (0, False)]
 )
 def test_a_day_with_less_than_a_third_stops_a_publication(
     deliveries: Deliveries, n_rows: int, stops: bool
@@ -107,6 +107,18 @@ def test_a_day_with_less_than_a_third_stops_a_publication(
     assert check.stops is stops
     assert f"{n_rows} on 2026-03-02, where that weekday has 100" in check.explanation
     assert not deliveries.check()["volume_spike:web/events"].stops
+
+
+def test_a_day_without_any_row_may_be_a_holiday_and_is_told(deliveries: Deliveries):
+    deliveries.compare(0, day=BEFORE)
+    deliveries.compare(100)
+    deliveries.publish(100)
+    check = deliveries.check()["days_missing:web/events"]
+
+    assert (check.verdict, check.value, check.stops) == ("failed", 1, False)
+    assert "nothing of 2026-03-01 (usually 100)" in check.explanation
+    deliveries.publish(0, day=BEFORE)
+    assert "days_missing:web/events" not in deliveries.check()
 
 
 @pytest.mark.parametrize(("n_rows", "stops"), [(1000, True), (501, True), (500, False)])

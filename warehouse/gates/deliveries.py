@@ -28,6 +28,7 @@ def check_deliveries(
     days = _days_to_judge(connection)
     return [
         *_sources_fresh(connection, as_of),
+        *_days_missing(days),
         *_volumes(days, "volume_drop", _share_missing),
         *_volumes(days, "volume_spike", _times_usual),
         *_events_silent(connection, days),
@@ -156,9 +157,36 @@ def _sources_fresh(
     return found
 
 
+def _days_missing(days: list[dict]) -> list[Check]:
+    """Count the days of which a source has nothing, where it has of later ones."""
+    least_rows = limit_of("days_missing").least_rows
+    found = []
+    for subject, of_source in groupby(days, key=_subject):
+        known = [day for day in of_source if day["n_weeks"] >= LEAST_WEEKS]
+        missing = [
+            f"{day['day_date']} (usually {day['usual_rows']:,.0f})"
+            for day in known
+            if day["n_rows"] == 0 and day["usual_rows"] >= least_rows
+        ]
+        if known:
+            told = f"nothing of {', '.join(missing)}; a holiday, or a dump that is lost"
+            found.append(
+                judged(
+                    "days_missing",
+                    len(missing),
+                    told if missing else "no day is without any row",
+                    subject=subject,
+                )
+            )
+    return found
+
+
 def _share_missing(day: dict) -> float:
-    """Tell which share of a day's usual volume is missing, if it is out of range."""
-    if day["n_rows"] >= BELOW_ALL * day["least_rows"]:
+    """Tell which share of a day's usual volume is missing, if it is out of range.
+
+    A day without any row may be a holiday: `_days_missing` tells of it.
+    """
+    if not 0 < day["n_rows"] < BELOW_ALL * day["least_rows"]:
         return 0.0
     return 1 - day["n_rows"] / day["usual_rows"]
 
