@@ -1,7 +1,7 @@
 """How often the gates of volume stop a day that is as it should be.
 
-Days of the reference data, where it is there, and of made-up sources, each judged by the
-rule of `warehouse.gates.deliveries`.
+Days of the reference data, where it is there, and of made-up sources, each judged by
+the rule of `warehouse.gates.deliveries`.
 """
 
 import statistics
