@@ -1,5 +1,6 @@
 """What every stage has around it: the lock, a stopwatch, an end that is recorded."""
 
+import os
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -61,7 +62,7 @@ def framed(home: Home, *, reloads: bool = False) -> Generator[Callable[[], float
     """
     began = time.perf_counter()
     home.settings  # noqa: B018 - a wrong settings.yml is an error before anything
-    with writer_lock(home):
+    with writer_lock(home), _private_files():
         found = damage.set_aside_damaged(home, thoroughly=reloads)
         if found and not reloads:
             raise TesseraError(
@@ -78,6 +79,16 @@ def framed(home: Home, *, reloads: bool = False) -> Generator[Callable[[], float
                 raise
             raise told from error
         damage.remember_as_left(home)
+
+
+@contextmanager
+def _private_files() -> Generator[None]:
+    """Keep what a block writes from others; what they may read is said of each file."""
+    usual = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(usual)
 
 
 def _close_failed_run(home: Home, error: Exception) -> None:

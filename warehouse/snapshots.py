@@ -193,6 +193,7 @@ def write_parquet(snapshot: Path, home: Home, version: int) -> Path:
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
+    partial.parent.chmod(0o755)
     with open_snapshot(snapshot) as connection:
         for schema, table in published_tables(connection, snapshot.stem):
             target = partial / f"{schema}.{table}.parquet"
