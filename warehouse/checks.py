@@ -163,9 +163,20 @@ def record_refused_models(
     record(connection, run_id, [judged("model_accepted", len(refusals), told)])
 
 
+def record_damage(
+    connection: duckdb.DuckDBPyConnection, run_id: str, told: list[str]
+) -> None:
+    """Keep what was wrong with the published snapshots, a sentence each."""
+    record(connection, run_id, [judged("snapshots_intact", len(told), "; ".join(told))])
+
+
 def forget_checks(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Take back what was measured of a run, since it begins again."""
-    connection.execute("delete from ledger.checks where run_id = ?", [run_id])
+    connection.execute(
+        "delete from ledger.checks "
+        "where run_id = ? and check_name <> 'snapshots_intact'",
+        [run_id],
+    )
 
 
 def findings(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:

@@ -14,7 +14,7 @@ from warehouse.connection import open_work
 from warehouse.errors import TesseraError
 from warehouse.home import Home, writer_lock
 from warehouse.mishaps import explained
-from warehouse.publication import settle_published
+from warehouse.publication import look_after_current, settle_published
 from warehouse.telling import why_it_failed
 
 
@@ -43,8 +43,9 @@ def utc_now() -> datetime:
 def framed(home: Home, *, reloads: bool = False) -> Generator[Callable[[], float]]:
     """Hold the lock and a stopwatch; a failure closes the open run as failed.
 
-    A damaged working file is set aside first. A stage that `reloads` the inbox then
-    goes on, and looks more thoroughly; any other says which stage does.
+    First of all it is seen to that readers see something good, and a damaged working
+    file is set aside. A stage that `reloads` the inbox then goes on, and looks at both
+    more thoroughly; any other says which stage does.
 
     Yields
     ------
@@ -64,6 +65,7 @@ def framed(home: Home, *, reloads: bool = False) -> Generator[Callable[[], float
     home.settings  # noqa: B018 - a wrong settings.yml is an error before anything
     with writer_lock(home), _private_files():
         found = damage.set_aside_damaged(home, thoroughly=reloads)
+        look_after_current(home, thorough=reloads)
         if found and not reloads:
             raise TesseraError(
                 f"{found}: run `tessera run`, which reads the inbox again; the last "

@@ -75,6 +75,7 @@ class Settings(BaseModel):
     provisional_days: int = Field(7, ge=0, le=366)
     reporting_currency: Annotated[str | None, AfterValidator(_currency_code)] = None
     keep_snapshots: int = Field(7, ge=1)
+    keep_monthly_snapshots: int = Field(12, ge=0)
     max_quarantined_share: float | None = Field(None, ge=0, le=1)
     phone_region: Annotated[str | None, AfterValidator(check_region)] = None
     memory_limit: str = Field("75%", pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")

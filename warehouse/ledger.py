@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse import user_agents
+from warehouse import __version__, user_agents
 from warehouse.connection import open_snapshot, transaction
 from warehouse.home import Home
 
@@ -25,6 +25,7 @@ _CODE += ("ml/*.py", "warehouse/**/*.py")
 _NO_RULES = ("check_limits.csv",)  # decides whether a table is seen, not what is in it
 
 EPOCH = datetime(1970, 1, 1)
+_VERSIONS = ("snapshots", "snapshot_tables")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def open_run(connection: duckdb.DuckDBPyConnection, now: datetime) -> Run:
             update_run(connection, run.run_id, status="running", finished_at=None)
             return replace(run, status="running", finished_at=None)
         return run
-    number = int(run.run_id.removeprefix("run_")) + 1 if run else 1
+    number = max(_number(run), _last_number(connection)) + 1
     connection.execute(
         "insert into ledger.runs (run_id, started_at, status) values (?, ?, 'running')",
         [f"run_{number:06d}", now],
@@ -69,6 +70,17 @@ def open_run(connection: duckdb.DuckDBPyConnection, now: datetime) -> Run:
     opened = last_run(connection)
     assert opened is not None  # noqa: S101 - it was inserted a line above
     return opened
+
+
+def _number(run: Run | None) -> int:
+    """Read the number in a run's id; 0 before the first."""
+    return int(run.run_id.removeprefix("run_")) if run else 0
+
+
+def _last_number(connection: duckdb.DuckDBPyConnection) -> int:
+    """Tell the last number that was given before the ledger was restored."""
+    query = "select coalesce(max(run_number), 0) from ledger.last_numbers"
+    return connection.execute(query).fetchall()[0][0]
 
 
 def update_run(
@@ -128,6 +140,16 @@ def close_run(connection: duckdb.DuckDBPyConnection, published: Run) -> None:
             "and stage = 'publish'",
             [published.run_id],
         )
+        for table in _VERSIONS:
+            connection.execute(
+                f"delete from ledger.{table} where snapshot_version = ?",
+                [published.snapshot_version],
+            )
+            connection.execute(
+                f"insert into ledger.{table} by name "
+                f"from current_snapshot.ops.{table} where snapshot_version = ?",
+                [published.snapshot_version],
+            )
         update_run(
             connection,
             published.run_id,
@@ -202,18 +224,27 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
 
     Two equal fingerprints at one `as_of` make the same tables.
     """
-    files = connection.execute(
+    content = json.dumps([_files(connection), _rules(connection, home)], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _files(connection: duckdb.DuckDBPyConnection) -> list[tuple]:
+    """List the files in effect: source, sha256 and lines accepted of each."""
+    return connection.execute(
         "select distinct source, sha256, n_accepted from ledger.files "
         "where status = 'loaded' order by all"
     ).fetchall()
-    content = json.dumps([files, _rules(connection, home)], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _rules(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
     """Hash by what tables are made of files: keys, sources, settings and code."""
     settings = home.settings.model_dump(
-        exclude={"keep_snapshots", "memory_limit", "threads"}
+        exclude={
+            "keep_snapshots",
+            "keep_monthly_snapshots",
+            "memory_limit",
+            "threads",
+        }
     )
     sources = connection.execute("from ledger.sources order by all").fetchall()
     keys = connection.execute(
@@ -222,6 +253,30 @@ def _rules(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
     ).fetchall()
     content = json.dumps([sources, keys, settings, code_fingerprint()], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def record_built_of(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
+    """Write down what is built from now on: of which files, by which code and settings.
+
+    More may be loaded, and settings change, before that is published.
+    """
+    files = _files(connection)
+    row = [
+        __version__,
+        code_fingerprint(),
+        duckdb.__version__,
+        home.settings.model_dump_json(),
+        hashlib.sha256(json.dumps(files).encode()).hexdigest(),
+        len(files),
+    ]
+    with transaction(connection):
+        connection.execute("delete from ledger.built_of")
+        connection.execute(
+            "insert into ledger.built_of (code_version, code_fingerprint, "
+            "duckdb_version, settings, input_fingerprint, n_files) "
+            "values (?, ?, ?, ?, ?, ?)",
+            row,
+        )
 
 
 def begin_build(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from warehouse import ledger, report, snapshots, transform
+from warehouse import checks, ledger, report, snapshots, transform, versions
 from warehouse.connection import open_work
 from warehouse.faults import fault_point
 from warehouse.home import Home
@@ -41,13 +41,45 @@ def settle_published(home: Home, progress: Progress = silent) -> None:
         return
     fault_point("publish")
     snapshots.point_current_at(home, version)
+    versions.note_current(home)
     try:
         _publish_report(home, version)
         fault_point("publish")
         _publish_docs(home, published, progress)
     except Exception:
         logger.exception("a page of snapshot %s could not be written", version)
-    snapshots.remove_old(home)
+    versions.remove_old(home)
+
+
+def look_after_current(home: Home, *, thorough: bool = False) -> list[str]:
+    """Give readers the last good snapshot back, if theirs is damaged or gone.
+
+    What had to be done is told in the log, and in `ops.checks` of the last run.
+
+    Returns
+    -------
+    list of str
+        A sentence for everything that was wrong; empty where nothing was.
+    """
+    told = versions.mend_current(home, thorough=thorough)
+    if told:
+        for sentence in told:
+            logger.warning(sentence)
+        _record_damage(home, told)
+    return told
+
+
+def _record_damage(home: Home, told: list[str]) -> None:
+    """Keep what was wrong for the last run, where there is a working file for that."""
+    if not home.work_database.exists():
+        return
+    try:
+        with prepared(home) as connection:
+            run = ledger.last_run(connection)
+            if run:
+                checks.record_damage(connection, run.run_id, told)
+    except duckdb.Error:  # of a damaged working file, say, the stage tells itself
+        logger.exception("what was wrong could not be kept in ops.checks")
 
 
 def _publish_report(home: Home, version: int) -> None:
@@ -65,7 +97,7 @@ def prepared(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
     """Open the private warehouse, with its tables and what the snapshot remembers."""
     with open_work(home) as connection:
         create_tables(connection)
-        snapshots.restore_ledger(connection, home)
+        snapshots.restore_ledger(connection, home, versions.highest_number(home))
         yield connection
 
 

@@ -231,6 +231,39 @@ LEDGER = {
         "explanation": "VARCHAR NOT NULL",
         "accepted_because": "VARCHAR",
     },
+    "ledger.built_of": {  # what the tables were last built of; one row
+        "code_version": "VARCHAR NOT NULL",
+        "code_fingerprint": "VARCHAR NOT NULL",
+        "duckdb_version": "VARCHAR NOT NULL",
+        "settings": "VARCHAR NOT NULL",  # JSON
+        "input_fingerprint": "VARCHAR NOT NULL",
+        "n_files": "BIGINT NOT NULL",
+    },
+    "ledger.snapshots": {
+        "snapshot_version": "INTEGER NOT NULL",
+        "run_id": "VARCHAR NOT NULL",
+        "model_version": "VARCHAR",  # null where nobody was segmented
+        # null for what an earlier version built
+        "code_version": "VARCHAR",
+        "code_fingerprint": "VARCHAR",
+        "duckdb_version": "VARCHAR",
+        "settings": "VARCHAR",
+        "input_fingerprint": "VARCHAR",
+        "n_files": "BIGINT",
+        "tables_fingerprint": "VARCHAR NOT NULL",
+        "as_of": "TIMESTAMP",
+        "published_at": "TIMESTAMP NOT NULL",
+    },
+    "ledger.snapshot_tables": {
+        "snapshot_version": "INTEGER NOT NULL",
+        "table_schema": "VARCHAR NOT NULL",
+        "table_name": "VARCHAR NOT NULL",
+        "n_rows": "BIGINT NOT NULL",
+        "fingerprint": "VARCHAR",  # null for those of ops
+    },
+    "ledger.last_numbers": {  # given to runs that a restored ledger knows nothing of
+        "run_number": "BIGINT NOT NULL",
+    },
 }
 
 TABLES = {**RAW, **CONTACT_NOTES, **LEDGER, **IDENTITY, **PREVIOUS, **ML, **LOOKUPS}

@@ -1,9 +1,11 @@
 """Published snapshots: written fresh, checked, made immutable, then pointed at.
 
 Readers follow `current.duckdb`, a symbolic link that moves in one step, so that they
-see one version or the next and never anything between.
+see one version or the next and never anything between. What becomes of a version once
+it is there is told in `versions`.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -17,9 +19,9 @@ import duckdb
 
 from warehouse import ledger
 from warehouse.connection import SHARED_STORAGE, open_snapshot, transaction
-from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
+from warehouse.keys import sync_folder
 
 PUBLISHED_SCHEMAS = ("marts", "segments", "ops")
 
@@ -33,6 +35,15 @@ _REMEMBERED = (
     ("segments", "segment_successors"),
     ("ops", "source_days"),
 )
+
+# What the ledger gets back from a snapshot, where the working file is new.
+_RECORDED = ("runs", "run_stages", "checks", "snapshots", "snapshot_tables")
+
+# Adding hashes up leaves nothing of the order of rows, and all of how often one occurs.
+FINGERPRINT = (
+    "select count(*), coalesce(sum(hash(row)::hugeint), 0)::varchar from {} as row"
+)
+SUMS = "SHA256SUMS"
 
 _SNAPSHOT_NAME = re.compile(r"^tessera_(\d{6,})\.duckdb$")
 
@@ -60,12 +71,17 @@ def versions(home: Home) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def current_version(home: Home) -> int | None:
-    """Tell which version readers see, or None before the first."""
+def version_pointed_at(home: Home) -> int | None:
+    """Read the version in the name that `current` points at, if there or not."""
     if not home.current.is_symlink():
         return None
     match = _SNAPSHOT_NAME.match(os.readlink(home.current))
-    return int(match[1]) if match and home.current.exists() else None
+    return int(match[1]) if match else None
+
+
+def current_version(home: Home) -> int | None:
+    """Tell which version readers see, or None before the first."""
+    return version_pointed_at(home) if home.current.exists() else None
 
 
 def remember_previous(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
@@ -89,17 +105,51 @@ def remember_previous(connection: duckdb.DuckDBPyConnection, home: Home) -> None
                 )
 
 
-def restore_ledger(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
-    """Give a new working file the record of runs that the current snapshot holds."""
+def restore_ledger(
+    connection: duckdb.DuckDBPyConnection, home: Home, highest: int
+) -> None:
+    """Give a new working file the record of runs of the newest snapshot that opens.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+    home : Home
+    highest : int
+        The highest version that was ever given. Runs of versions that are not here any
+        more had numbers, too, which are not given again.
+    """
     if connection.execute("select 1 from ledger.runs limit 1").fetchall():
         return
-    with attached_current(connection, home) as is_there, transaction(connection):
-        for table in ("runs", "run_stages", "checks") if is_there else ():
-            columns = _shared_columns(connection, f"ledger.{table}", f"ops.{table}")
+    restored = 0
+    for version in reversed(versions(home)):
+        try:
+            with _attached(connection, snapshot_path(home, version)):
+                _take_record_over(connection)
+        except duckdb.Error:  # it is damaged, or no snapshot
+            continue
+        restored = version
+        break
+    n_unknown = max(highest - restored, 0)
+    if n_unknown:
+        with transaction(connection):
+            connection.execute("delete from ledger.last_numbers")
             connection.execute(
-                f"insert into ledger.{table} by name "
-                f"select {columns} from current_snapshot.ops.{table}"
+                "insert into ledger.last_numbers select coalesce(max("
+                "replace(run_id, 'run_', '')::bigint), 0) + ? from ledger.runs",
+                [n_unknown],
             )
+
+
+def _take_record_over(connection: duckdb.DuckDBPyConnection) -> None:
+    """Copy the record of runs and versions from the attached snapshot."""
+    with transaction(connection):
+        for table in _RECORDED:
+            columns = _shared_columns(connection, f"ledger.{table}", f"ops.{table}")
+            if columns:  # an earlier version of Tessera published less
+                connection.execute(
+                    f"insert into ledger.{table} by name "
+                    f"select {columns} from current_snapshot.ops.{table}"
+                )
 
 
 @contextmanager
@@ -110,10 +160,16 @@ def attached_current(
     if not home.current.exists():
         yield False
         return
-    path = _quoted(home.current.resolve())
-    connection.execute(f"attach {path} as current_snapshot (read_only)")
-    try:
+    with _attached(connection, home.current.resolve()):
         yield True
+
+
+@contextmanager
+def _attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Generator[None]:
+    """Attach a snapshot as `current_snapshot`, for reading."""
+    connection.execute(f"attach {_quoted(path)} as current_snapshot (read_only)")
+    try:
+        yield
     finally:
         connection.execute("detach current_snapshot")
 
@@ -123,8 +179,8 @@ def write_snapshot(
 ) -> Path:
     """Write the published schemas to a fresh file and give it its final name.
 
-    The file is complete, on disk and read-only before it has its name; `current` does
-    not move here.
+    The file is complete, on disk and read-only before it has its name, and has its
+    checksum beside it soon after; `current` does not move here.
 
     Returns
     -------
@@ -142,7 +198,8 @@ def write_snapshot(
     try:
         for schema in PUBLISHED_SCHEMAS:
             connection.execute(f"create schema snapshot.{schema}")
-        for schema, table in published_tables(connection):
+        tables = published_tables(connection)
+        for schema, table in tables:
             connection.execute(
                 f"create table snapshot.{schema}.{table} as "
                 f"from work.{schema}.{table} order by all"
@@ -150,14 +207,46 @@ def write_snapshot(
             fault_point("publish")
         connection.execute("checkpoint snapshot")
         _close_run(connection, publication, partial.stat().st_size)
+        _describe_version(connection, publication, tables)
         connection.execute("checkpoint snapshot")
     finally:
         connection.execute("detach snapshot")
     _make_durable(partial)
     partial.chmod(0o444)
+    sha256 = hash_file(partial)
     fault_point("publish")
     os.replace(partial, final)
+    fault_point("publish")
+    write_checksum(final, sha256)
     return final
+
+
+def hash_file(path: Path) -> str:
+    """Tell the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksum_path(snapshot: Path) -> Path:
+    """Name the file beside a snapshot that tells its hash."""
+    return snapshot.with_name(f"{snapshot.name}.sha256")
+
+
+def write_checksum(snapshot: Path, sha256: str) -> None:
+    """Write a snapshot's hash beside it, as `sha256sum -c` reads it, in one step."""
+    _place_text(checksum_path(snapshot), f"{sha256}  {snapshot.name}\n")
+    sync_folder(snapshot.parent)
+
+
+def _place_text(path: Path, text: str) -> None:
+    """Write a file that all may read, and give it its name when it is complete."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    partial.write_text(text, encoding="utf-8")
+    _make_durable(partial)
+    partial.chmod(0o444)
+    fault_point("publish")
+    os.replace(partial, path)
 
 
 def published_tables(
@@ -202,64 +291,39 @@ def write_parquet(snapshot: Path, home: Home, version: int) -> Path:
             )
             target.chmod(0o444)
             fault_point("publish")
+    sums = [f"{hash_file(file)}  {file.name}\n" for file in sorted(partial.iterdir())]
+    _place_text(partial / SUMS, "".join(sums))
     partial.chmod(0o755)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
     return folder
 
 
+def is_parquet_good(home: Home, version: int) -> bool:
+    """Tell whether the Parquet files of a version are what was written.
+
+    Those of an earlier version of Tessera, which have no sums, are if they are there.
+    """
+    folder = home.published / "parquet" / f"{version:06d}"
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        told = [line.split("  ", 1) for line in lines]
+        return all(hash_file(folder / name) == sha256 for sha256, name in told)
+    except FileNotFoundError:
+        return folder.is_dir() and not (folder / SUMS).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def point_current_at(home: Home, version: int) -> None:
     """Move `current.duckdb`, then the Parquet link, each in one step."""
     _move_link(home.current, snapshot_path(home, version).name)
     fault_point("publish")
+    link = home.published / "parquet" / "current"
+    if link.is_dir() and not link.is_symlink():  # somebody copied it
+        shutil.rmtree(link)
     if (home.published / "parquet" / f"{version:06d}").is_dir():
-        _move_link(home.published / "parquet" / "current", f"{version:06d}")
-
-
-def roll_back(home: Home, version: int | None = None) -> int:
-    """Point `current` at an earlier snapshot that opens.
-
-    Parameters
-    ----------
-    home : Home
-    version : int, optional
-        The version wanted; by default the newest before the current one.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is no such version; those that are there are listed.
-    TesseraError
-        If it does not open.
-    """
-    there = versions(home)
-    current = current_version(home)
-    earlier = [each for each in there if current is None or each < current]
-    if version is None and not earlier:
-        raise ConfigurationError(f"no earlier snapshot in {home.published}")
-    wanted = earlier[-1] if version is None else version
-    if wanted not in there:
-        listed = ", ".join(map(str, there)) or "none"
-        raise ConfigurationError(f"no snapshot {wanted}; there are: {listed}")
-    try:
-        with open_snapshot(snapshot_path(home, wanted)) as snapshot:
-            snapshot.execute("from ops.runs").fetchall()
-    except duckdb.Error as error:
-        raise TesseraError(f"snapshot {wanted} does not open: {error}") from error
-    point_current_at(home, wanted)
-    return wanted
-
-
-def remove_old(home: Home) -> None:
-    """Keep the newest `keep_snapshots` versions, and always the current one."""
-    there = versions(home)
-    keep = {*there[-home.settings.keep_snapshots :], current_version(home)}
-    for version in there:
-        if version not in keep:
-            snapshot_path(home, version).unlink()
-    for folder in (home.published / "parquet").glob("[0-9]*"):
-        if int(folder.name) not in keep:
-            shutil.rmtree(folder)
+        _move_link(link, f"{version:06d}")
 
 
 def remove_leftovers(home: Home) -> None:
@@ -305,6 +369,45 @@ def _close_run(
         status="published",
         finished_at=publication.finished_at,
         snapshot_version=publication.version,
+    )
+
+
+def _describe_version(
+    connection: duckdb.DuckDBPyConnection,
+    publication: Publication,
+    tables: list[tuple[str, str]],
+) -> None:
+    """Say in the snapshot itself what it is made of, and what it holds."""
+    version = publication.version
+    hashes = hashlib.sha256()
+    for schema, table in tables:
+        n_rows, fingerprint = connection.execute(
+            FINGERPRINT.format(f"snapshot.{schema}.{table}")
+        ).fetchall()[0]
+        if schema == "ops":
+            fingerprint = None
+            n_rows += {"snapshots": 1, "snapshot_tables": len(tables)}.get(table, 0)
+        else:
+            hashes.update(f"{schema}.{table} {n_rows} {fingerprint}\n".encode())
+        connection.execute(
+            "insert into snapshot.ops.snapshot_tables by name select ? as "
+            "snapshot_version, ? as table_schema, ? as table_name, ? as n_rows, "
+            "? as fingerprint",
+            [version, schema, table, n_rows, fingerprint],
+        )
+    connection.execute(
+        "insert into snapshot.ops.snapshots by name "
+        "select built_of.*, ? as snapshot_version, ? as run_id, ? as as_of, "
+        "? as published_at, ? as tables_fingerprint, "
+        "(select max(model_version) from ml.user_segments) as model_version "
+        "from (select 1) left join ledger.built_of as built_of on true",
+        [
+            version,
+            publication.run.run_id,
+            publication.run.as_of,
+            publication.finished_at,
+            hashes.hexdigest(),
+        ],
     )
 
 

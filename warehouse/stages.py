@@ -21,6 +21,7 @@ from warehouse import (
     snapshots,
     transform,
     user_agents,
+    versions,
 )
 from warehouse.connection import open_work, transaction
 from warehouse.errors import TesseraError
@@ -68,7 +69,7 @@ def load(
                     f"{source}/{file} {done / max(total, 1):.0%}"
                 ),
             )
-            changed = summary.n_loaded > 0 or ledger.is_ahead(connection, home)
+            changed = summary.n_loaded > 0 or versions.is_behind(connection, home)
             if changed:
                 run = ledger.open_run(connection, utc_now())
                 ledger.record_stage(
@@ -128,6 +129,7 @@ def build(
                 connection, run.run_id, ["build", "segment", "publish"]
             )
             checks.forget_checks(connection, run.run_id)
+            ledger.record_built_of(connection, home)
             snapshots.remember_previous(connection, home)
             user_agents.read_new_user_agents(connection, progress)
             anew = ledger.begin_build(connection, home, full_refresh=full_refresh)
@@ -278,7 +280,7 @@ def publish(
             preflight.require_for_publication(connection, home)
             snapshots.drop_stale_tables(connection, transform.published_models())
             fault_point("publish")
-            version = _next_version(home, run)
+            version = versions.next_version(connection, home, run)
             ledger.update_run(connection, run.run_id, snapshot_version=version)
             publication = snapshots.Publication(
                 run=run,
@@ -374,13 +376,6 @@ def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:
     return ledger.open_run(connection, utc_now())
 
 
-def _next_version(home: Home, run: ledger.Run) -> int:
-    """Give the next snapshot its number; a run taken up again keeps the one it had."""
-    if run.snapshot_version is not None:
-        return run.snapshot_version
-    return max([0, *snapshots.versions(home)]) + 1
-
-
 def _is_up_to_date(home: Home, as_of: datetime | None) -> bool:
     """Tell whether the current snapshot is what a build would make again."""
     published = ledger.published_run(home)
@@ -391,4 +386,4 @@ def _is_up_to_date(home: Home, as_of: datetime | None) -> bool:
         if run is None or run.status != "published":
             return False
         wanted = as_of or ledger.midnight_after_last_event(connection)
-        return published.as_of == wanted and not ledger.is_ahead(connection, home)
+        return published.as_of == wanted and not versions.is_behind(connection, home)

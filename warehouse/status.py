@@ -14,6 +14,7 @@ from warehouse.framing import utc_now
 from warehouse.home import Home, lock_holder, writer_lock
 from warehouse.raw_tables import create_tables
 from warehouse.snapshots import current_version, versions
+from warehouse.versions import describe_versions, versions_in_words
 
 N_RUNS = 5
 STAGES = ("load", "build", "segment", "publish")
@@ -38,6 +39,7 @@ def read_status(home: Home) -> dict:
         "home": str(home.root),
         "snapshot_version": current_version(home),
         "snapshots": versions(home),
+        "versions": describe_versions(home),
         "published_at": None,
         "age_seconds": None,
         "writer_pid": holder,
@@ -166,6 +168,7 @@ def status_in_words(found: dict) -> str:
     lines = [
         ("home", found["home"]),
         ("readers", _readers(found)),
+        *(("version", told) for told in versions_in_words(found["versions"])),
         ("writer", _writer(found["writer_pid"])),
         ("disk", _disk(found["disk"])),
         *(("run", _run(run)) for run in found["runs"]),

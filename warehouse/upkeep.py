@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from warehouse import ledger, snapshots, transform
+from warehouse import ledger, snapshots, transform, versions
 from warehouse.errors import TesseraError
 from warehouse.framing import framed, utc_now
-from warehouse.home import Home
-from warehouse.publication import prepared, settle_published
+from warehouse.home import Home, writer_lock
+from warehouse.publication import look_after_current, prepared, settle_published
 from warehouse.replay import ReplaySummary, replay_quarantine
 
 
@@ -33,6 +33,9 @@ def replay(home: Home, *, only: str | None = None) -> ReplaySummary:
 def roll_back(home: Home, version: int | None = None) -> int:
     """Point `current` at an earlier good snapshot, and the report with it.
 
+    Where the current one turns out to be damaged, and no version is named, the last
+    good one takes its place, and that is all.
+
     Returns
     -------
     int
@@ -43,11 +46,17 @@ def roll_back(home: Home, version: int | None = None) -> int:
     ConfigurationError
         If there is no such version; those that are there are listed.
     TesseraError
-        If it does not open.
+        If it is damaged, or none is good.
     """
-    with framed(home):
-        chosen = snapshots.roll_back(home, version)
-        settle_published(home)
+    with writer_lock(home):
+        told = look_after_current(home, thorough=True)
+        with framed(home):
+            chosen = snapshots.current_version(home)
+            if told and chosen is None:
+                raise TesseraError(" ".join(told))
+            if chosen is None or not told or (version and version != chosen):
+                chosen = versions.roll_back(home, version)
+            settle_published(home)
     return chosen
 
 
