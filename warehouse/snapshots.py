@@ -380,6 +380,7 @@ def _describe_version(
     """Say in the snapshot itself what it is made of, and what it holds."""
     version = publication.version
     hashes = hashlib.sha256()
+    rows = []
     for schema, table in tables:
         n_rows, fingerprint = connection.execute(
             FINGERPRINT.format(f"snapshot.{schema}.{table}")
@@ -389,12 +390,12 @@ def _describe_version(
             n_rows += {"snapshots": 1, "snapshot_tables": len(tables)}.get(table, 0)
         else:
             hashes.update(f"{schema}.{table} {n_rows} {fingerprint}\n".encode())
-        connection.execute(
-            "insert into snapshot.ops.snapshot_tables by name select ? as "
-            "snapshot_version, ? as table_schema, ? as table_name, ? as n_rows, "
-            "? as fingerprint",
-            [version, schema, table, n_rows, fingerprint],
-        )
+        rows.append([version, schema, table, n_rows, fingerprint])
+    connection.executemany(
+        "insert into snapshot.ops.snapshot_tables (snapshot_version, table_schema, "
+        "table_name, n_rows, fingerprint) values (?, ?, ?, ?, ?)",
+        rows,
+    )
     connection.execute(
         "insert into snapshot.ops.snapshots by name "
         "select built_of.*, ? as snapshot_version, ? as run_id, ? as as_of, "

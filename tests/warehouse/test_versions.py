@@ -1,0 +1,437 @@
+"""Versions are numbered upwards, known by their bytes, and replaced where damaged."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from warehouse import ledger, snapshots, stages, status, upkeep, verifying, versions
+from warehouse.connection import open_snapshot, open_work
+from warehouse.errors import TesseraError
+from warehouse.framing import framed
+from warehouse.home import Home
+from warehouse.publication import look_after_current, prepared, settle_published
+from warehouse.raw_tables import LEDGER, create_tables
+
+NOON = datetime(2026, 1, 31, 12)
+
+
+@pytest.fixture(scope="module")
+def three_published(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home of three versions, of one table each; pages are not its matter."""
+    home = Home.at(tmp_path_factory.mktemp("versions"))
+    (home.published / "docs").mkdir(parents=True)
+    (home.published / "docs" / "index.html").write_text("not written in this test")
+    with open_work(home) as connection:
+        create_tables(connection)
+        for schema in snapshots.PUBLISHED_SCHEMAS:
+            connection.execute(f"create schema {schema}")
+        for table in LEDGER:
+            name = table.split(".")[1]
+            connection.execute(f"create view ops.{name} as from {table}")
+        connection.execute("create table marts.users as select 0 as user_id")
+    (home.dbt / "docs.fingerprint").write_text(ledger.code_fingerprint())
+    for version in (1, 2, 3):
+        publish(home, version)
+    return home
+
+
+@pytest.fixture
+def home(
+    three_published: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Home:
+    """A copy of it, whose versions were verified."""
+    monkeypatch.setattr("warehouse.publication._publish_report", lambda *_: None)
+    shutil.copytree(three_published.root, tmp_path / "home", symlinks=True)
+    home = Home.at(tmp_path / "home")
+    assert versions.mend_current(home, thorough=True) == []
+    return home
+
+
+def write(home: Home, version: int, *, as_of: datetime = NOON) -> None:
+    """Write a version, and move no link."""
+    with open_work(home) as connection:
+        run = ledger.open_run(connection, NOON)
+        ledger.update_run(connection, run.run_id, as_of=as_of, snapshot_version=version)
+        ledger.record_built_of(connection, home)
+        connection.execute("update marts.users set user_id = ?", [version])
+        run = ledger.last_run(connection)
+        assert run is not None
+        snapshot = snapshots.write_snapshot(
+            connection, home, snapshots.Publication(run, version, NOON, 1.5)
+        )
+    snapshots.write_parquet(snapshot, home, version)
+
+
+def publish(home: Home, version: int, *, as_of: datetime = NOON) -> None:
+    write(home, version, as_of=as_of)
+    snapshots.point_current_at(home, version)
+    with open_work(home) as connection, snapshots.attached_current(connection, home):
+        published = ledger.published_run(home)
+        assert published is not None
+        ledger.close_run(connection, published)
+    versions.note_current(home)
+
+
+def read(home: Home) -> int:
+    """Read what readers read, in the snapshot and in the Parquet file beside it."""
+    with open_snapshot(home.current) as snapshot:
+        ((found,),) = snapshot.execute(
+            "select user_id from marts.users where user_id = (select user_id from "
+            f"'{home.published}/parquet/current/marts.users.parquet')"
+        ).fetchall()
+    return found
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    path.chmod(0o644)
+    path.write_bytes(content)
+
+
+def flip_a_bit(path: Path) -> None:
+    """Change one bit, and leave the file looking as it did."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    overwrite(path, bytes(content))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def truncate(path: Path) -> None:
+    overwrite(path, path.read_bytes()[:-5000])
+
+
+def copy_half(path: Path) -> None:
+    path.unlink()
+    path.write_bytes(path.with_name("tessera_000001.duckdb").read_bytes()[:9000])
+
+
+DAMAGES = [delete, truncate, flip_a_bit, copy_half]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_version_gives_way_to_the_one_before(
+    home: Home, damage: Callable[[Path], None]
+):
+    path = snapshots.snapshot_path(home, 3)
+    damage(path)
+    kept = path.read_bytes() if path.exists() else None
+
+    told = versions.mend_current(home, thorough=True)
+
+    assert "snapshot 3 is damaged" in told[0]
+    assert read(home) == 2
+    assert snapshots.versions(home) == [1, 2]
+    aside = path.with_name(path.name + versions.DAMAGED)
+    assert (aside.read_bytes() if aside.exists() else None) == kept
+    assert versions.mend_current(home, thorough=True) == []
+    with prepared(home) as connection:
+        assert versions.is_behind(connection, home)
+        run = ledger.open_run(connection, NOON)
+        assert versions.next_version(connection, home, run) == 4
+
+
+@pytest.mark.parametrize("damage", [delete, truncate, copy_half])
+def test_every_stage_notices_what_a_look_can_tell(
+    home: Home, damage: Callable[[Path], None]
+):
+    damage(snapshots.snapshot_path(home, 3))
+
+    with framed(home):
+        assert read(home) == 2
+
+    with prepared(home) as connection:
+        ((verdict, told),) = connection.execute(
+            "select verdict, explanation from ledger.checks "
+            "where check_name = 'snapshots_intact'"
+        ).fetchall()
+    assert verdict == "failed"
+    assert "snapshot 3 is damaged" in told
+
+
+def test_what_no_look_can_tell_a_load_does(home: Home):
+    flip_a_bit(snapshots.snapshot_path(home, 3))
+
+    assert look_after_current(home) == []
+    result = stages.load(home)
+
+    assert result.changed
+    assert read(home) == 2
+
+
+def as_a_file(home: Home) -> None:
+    home.current.unlink()
+    shutil.copyfile(snapshots.snapshot_path(home, 1), home.current)
+
+
+def as_nothing(home: Home) -> None:
+    home.current.unlink()
+
+
+def as_a_dangling_link(home: Home) -> None:
+    home.current.unlink()
+    home.current.symlink_to("somewhere.duckdb")
+
+
+@pytest.mark.parametrize("change", [as_a_file, as_nothing, as_a_dangling_link])
+def test_a_link_that_is_gone_or_is_none_comes_back(
+    home: Home, change: Callable[[Home], None]
+):
+    change(home)
+
+    told = versions.mend_current(home)
+
+    assert len(told) == 1
+    assert read(home) == 3
+    assert snapshots.versions(home) == [1, 2, 3]
+    assert (home.published / "current.duckdb.damaged").exists() == (change is as_a_file)
+
+
+def test_a_version_of_before_checksums_gets_one_if_all_of_it_can_be_read(home: Home):
+    (home.warehouse / "versions.json").unlink()
+    for version in (2, 3):
+        snapshots.checksum_path(snapshots.snapshot_path(home, version)).unlink()
+
+    assert versions.mend_current(home) == []
+    assert check_sums(home) == 0
+
+    (home.warehouse / "versions.json").unlink()
+    snapshots.checksum_path(snapshots.snapshot_path(home, 3)).unlink()
+    flip_a_bit(snapshots.snapshot_path(home, 3))
+    # DuckDB has a checksum of each block, which reading it compares.
+    assert "snapshot 3 is damaged" in versions.mend_current(home)[0]
+
+
+def check_sums(home: Home) -> int:
+    checked = subprocess.run(
+        ["sha256sum", "-c", "--quiet", "--strict", "tessera_000003.duckdb.sha256"],
+        cwd=home.published,
+        capture_output=True,
+        check=False,
+    )
+    return checked.returncode
+
+
+def test_checksums_are_those_that_sha256sum_checks(home: Home):
+    path = snapshots.snapshot_path(home, 3)
+    checksum = snapshots.checksum_path(path)
+
+    assert checksum.stat().st_mode & 0o777 == 0o444
+    assert check_sums(home) == 0
+    overwrite(checksum, b"nonsense")
+    assert versions.mend_current(home, thorough=True) == []
+    assert check_sums(home) == 0
+    sums = subprocess.run(
+        ["sha256sum", "-c", "--quiet", "--strict", "SHA256SUMS"],
+        cwd=home.published / "parquet" / "current",
+        check=False,
+    )
+    assert sums.returncode == 0
+    flip_a_bit(path)
+    assert check_sums(home) == 1
+
+
+def test_damaged_parquet_files_are_written_again(home: Home):
+    flip_a_bit(home.published / "parquet" / "000003" / "marts.users.parquet")
+
+    versions.mend_current(home, thorough=True)
+
+    assert snapshots.is_parquet_good(home, 3)
+    assert read(home) == 3
+
+
+def test_where_all_versions_are_damaged_it_is_told_what_to_do(home: Home):
+    for version in (1, 2, 3):
+        truncate(snapshots.snapshot_path(home, version))
+
+    with pytest.raises(TesseraError, match="tessera run"):
+        upkeep.roll_back(home)
+
+    assert snapshots.current_version(home) is None
+    assert not home.current.is_symlink()
+    publish(home, 4)
+    assert read(home) == 4
+    assert versions.mend_current(home, thorough=True) == []
+
+
+def test_a_rollback_from_a_damaged_version_stays_at_the_last_good_one(home: Home):
+    flip_a_bit(snapshots.snapshot_path(home, 3))
+
+    assert upkeep.roll_back(home) == 2
+    assert upkeep.roll_back(home) == 1
+
+
+def test_a_rollback_to_a_damaged_version_is_refused_and_names_the_good(home: Home):
+    flip_a_bit(snapshots.snapshot_path(home, 1))
+
+    with pytest.raises(TesseraError, match=r"snapshot 1 is damaged.*Good are: 2, 3"):
+        upkeep.roll_back(home, 1)
+    assert read(home) == 3
+
+
+def test_a_version_rolled_back_from_is_not_what_damage_leads_to(home: Home):
+    upkeep.roll_back(home, 2)
+    truncate(snapshots.snapshot_path(home, 2))
+
+    versions.mend_current(home)
+
+    assert read(home) == 1
+
+
+def test_a_mend_that_was_cut_short_is_ended_by_the_next(home: Home):
+    """Killed between the move of the link and all that follows it."""
+    truncate(snapshots.snapshot_path(home, 3))
+    snapshots.point_current_at(home, 2)
+
+    told = versions.mend_current(home)
+
+    assert "snapshot 3 is damaged" in told[0]
+    assert snapshots.versions(home) == [1, 2]
+
+
+def test_killed_between_snapshot_and_link_readers_stay_and_the_number_too(home: Home):
+    write(home, 4)
+
+    settle(home)
+    assert read(home) == 3
+    with prepared(home) as connection:
+        run = ledger.open_run(connection, NOON)
+        assert versions.next_version(connection, home, run) == 4
+
+
+def test_killed_between_link_and_ledger_the_next_stage_closes_the_run(home: Home):
+    write(home, 4)
+    snapshots.point_current_at(home, 4)
+
+    settle(home)
+
+    assert read(home) == 4
+    with prepared(home) as connection:
+        run = ledger.last_run(connection)
+        assert run is not None
+        assert (run.status, run.snapshot_version) == ("published", 4)
+        assert connection.execute(
+            "select max(snapshot_version), count(*) from ledger.snapshots"
+        ).fetchall() == [(4, 4)]
+
+
+def settle(home: Home) -> None:
+    look_after_current(home)
+    settle_published(home)
+
+
+def test_numbers_that_readers_saw_are_never_given_again(home: Home):
+    """Nor where the newest files and the working file are gone, and notes with them."""
+    flip_a_bit(snapshots.snapshot_path(home, 3))
+    versions.mend_current(home, thorough=True)
+    home.work_database.unlink()
+    (home.warehouse / "versions.json").unlink()
+
+    with prepared(home) as connection:
+        run = ledger.open_run(connection, NOON - timedelta(days=365))
+
+        assert run.run_id == "run_000004"
+        assert versions.next_version(connection, home, run) == 4
+
+
+def test_a_run_whose_snapshot_was_seen_and_damaged_gets_another_number(home: Home):
+    write(home, 4)
+    snapshots.point_current_at(home, 4)
+    truncate(snapshots.snapshot_path(home, 4))
+
+    versions.mend_current(home)
+
+    assert read(home) == 3
+    with prepared(home) as connection:
+        run = ledger.open_run(connection, NOON)
+        assert run.snapshot_version == 4
+        assert versions.next_version(connection, home, run) == 5
+
+
+def test_a_version_knows_what_it_is_made_of(home: Home):
+    with open_snapshot(home.current) as snapshot:
+        found = snapshot.execute(
+            "select snapshot_version, run_id, as_of, published_at, n_files, "
+            "json_extract(settings, '$.keep_snapshots')::int, "
+            "length(input_fingerprint), length(tables_fingerprint) "
+            "from ops.snapshots order by all"
+        ).fetchall()
+        of_users = snapshot.execute(
+            "select snapshot_version, n_rows, fingerprint = "
+            "(select sum(hash(t)::hugeint)::varchar from marts.users as t) "
+            "from ops.snapshot_tables where table_name = 'users' order by all"
+        ).fetchall()
+        of_ops = snapshot.execute(
+            "select n_rows = (select count(*) from ops.snapshot_tables), fingerprint "
+            "from ops.snapshot_tables where table_name = 'snapshot_tables' "
+            "and snapshot_version = 3"
+        ).fetchall()
+
+    assert found == [
+        (number, f"run_00000{number}", NOON, NOON, 0, 7, 64, 64) for number in (1, 2, 3)
+    ]
+    assert of_users == [(1, 1, False), (2, 1, False), (3, 1, True)]
+    assert of_ops == [(True, None)]
+
+
+def test_a_new_working_file_knows_of_all_versions(home: Home):
+    upkeep.roll_back(home, 1)
+    home.work_database.unlink()
+
+    with prepared(home) as connection:
+        assert connection.execute(
+            "select count(*), max(snapshot_version) from ledger.snapshots"
+        ).fetchall() == [(3, 3)]
+        assert connection.execute(
+            "select count(distinct snapshot_version) from ledger.snapshot_tables"
+        ).fetchall() == [(3,)]
+
+
+def test_the_last_version_of_each_month_is_kept(home: Home):
+    for version, month in ((4, 2), (5, 3), (6, 3)):
+        publish(home, version, as_of=NOON.replace(month=month, day=28))
+
+    for n_months, kept in (
+        (9, [3, 4, 5, 6]),
+        (2, [4, 5, 6]),
+        (1, [5, 6]),
+        (0, [5, 6]),
+    ):
+        (home.root / "settings.yml").write_text(
+            f"keep_snapshots: 2\nkeep_monthly_snapshots: {n_months}\n"
+        )
+        versions.remove_old(Home.at(home.root))
+
+        assert snapshots.versions(home) == kept
+        names = {path.name for path in home.published.glob("*.sha256")}
+        assert names == {f"tessera_{version:06d}.duckdb.sha256" for version in kept}
+
+
+def test_the_status_tells_of_each_version(home: Home):
+    flip_a_bit(snapshots.snapshot_path(home, 3))
+    before = hashlib.sha256(snapshots.snapshot_path(home, 3).read_bytes()).hexdigest()
+
+    found = status.read_status(home)
+
+    assert [
+        (one["version"], one["state"], one["is_current"], one["as_of"])
+        for one in found["versions"]
+    ] == [
+        (3, "damaged", True, None),
+        (2, "good", False, NOON),
+        (1, "good", False, NOON),
+    ]
+    text = status.status_in_words(found)
+    assert "version   3 damaged, current: its bytes are not" in text
+    assert "version   2 good, as of 2026-01-31 12:00:00" in text
+    assert verifying.find_fault(home, 3) is not None
+    assert snapshots.hash_file(snapshots.snapshot_path(home, 3)) == before
