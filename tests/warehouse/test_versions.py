@@ -93,11 +93,12 @@ def overwrite(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def flip_a_bit(path: Path) -> None:
-    """Change one bit, and leave the file looking as it did."""
+def flip_a_bit(path: Path, *, of_each: int | None = None) -> None:
+    """Change one bit, or one of so many bytes, and leave the file looking as it did."""
     before = path.stat()
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    for place in range(len(content) // 2, len(content), of_each or len(content)):
+        content[place] ^= 1
     overwrite(path, bytes(content))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
@@ -206,8 +207,8 @@ def test_a_version_of_before_checksums_gets_one_if_all_of_it_can_be_read(home: H
 
     (home.warehouse / "versions.json").unlink()
     snapshots.checksum_path(snapshots.snapshot_path(home, 3)).unlink()
-    flip_a_bit(snapshots.snapshot_path(home, 3))
-    # DuckDB has a checksum of each block, which reading it compares.
+    # DuckDB has a checksum of each block in use, which reading it compares.
+    flip_a_bit(snapshots.snapshot_path(home, 3), of_each=262_144)
     assert "snapshot 3 is damaged" in versions.mend_current(home)[0]
 
 
