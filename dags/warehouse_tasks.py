@@ -63,9 +63,9 @@ def publish() -> str:
     from warehouse import alerting
     from warehouse.home import Home
 
-    message = run_stage("publish").message
-    alerting.warn(Home.at(), message, where="publish")
-    return message
+    result = run_stage("publish")
+    alerting.warn(Home.at(), result.details.get("news", []), where="publish")
+    return result.message
 
 
 def run_stage(stage: str, **options):

@@ -82,9 +82,8 @@ def alerted(home: Home, where: str) -> Generator[None]:
         raise
 
 
-def warn(home: Home, message: str, **where: str) -> None:
-    """Send what a stage's message warns of, in the lines after its first, if any."""
-    warnings = message.split("\n")[1:]
+def warn(home: Home, warnings: list[str], **where: str) -> None:
+    """Send what was found when something was published, a line each, if anything."""
     if warnings:
         # The explanations of gates are made of numbers and of our own words.
         told = "; ".join(line.removeprefix("warning: ") for line in warnings)

@@ -57,7 +57,7 @@ def check_build(
         run_id,
         [
             *reconciliation.check_reconciliation(connection),
-            *deliveries.check_deliveries(connection, as_of),
+            *deliveries.check_deliveries(connection, as_of, is_earlier=is_earlier),
             amounts.amounts_converted(connection),
             amounts.currencies_agree(connection),
             persons.persons_merged(connection),
@@ -179,13 +179,30 @@ def forget_checks(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     )
 
 
-def findings(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
-    """List what did not pass and does not stop a run, each in a line of words."""
+def findings(
+    connection: duckdb.DuckDBPyConnection, run_id: str, *, only_new: bool = False
+) -> list[str]:
+    """List what did not pass and does not stop a run, each in a line of words.
+
+    What is new did pass, or was not measured, in the run that was published last.
+    """
     rows = connection.execute(
-        "select check_name, verdict, explanation from ledger.checks "
-        "where run_id = ? and (verdict = 'accepted' "
-        "or (severity = 'warn' and verdict = 'failed')) order by check_name",
-        [run_id],
+        """
+        with known as (
+            select check_name from ledger.checks
+            where verdict <> 'passed' and run_id = (
+                select max(run_id) from ledger.runs
+                where status = 'published' and run_id < $1
+            )
+        )
+        select check_name, verdict, explanation from ledger.checks
+        where run_id = $1 and (
+            verdict = 'accepted' or (severity = 'warn' and verdict = 'failed')
+        )
+        and not ($2 and check_name in (from known))
+        order by check_name
+        """,
+        [run_id, only_new],
     ).fetchall()
     words = {"failed": "warning", "accepted": "accepted"}
     return [

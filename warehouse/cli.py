@@ -161,7 +161,7 @@ def run(
             on_stage=say_stage,
         )
     if results[-1].stage == "publish":
-        alerting.warn(home, results[-1].message, where="tessera run")
+        alerting.warn(home, results[-1].details.get("news", []), where="tessera run")
     if len(results) == 1:
         console.print("nothing new: the current snapshot stands")
     if not as_json:

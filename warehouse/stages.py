@@ -277,6 +277,7 @@ def publish(
             fault_point("publish")
             checks.pass_or_stop(connection, run.run_id, acceptance)
             told = checks.findings(connection, run.run_id)
+            news = checks.findings(connection, run.run_id, only_new=True)
             preflight.require_for_publication(connection, home)
             snapshots.drop_stale_tables(connection, transform.published_models())
             fault_point("publish")
@@ -306,7 +307,11 @@ def publish(
             changed=True,
             message="\n".join([f"snapshot {version} with {n_tables} tables", *told]),
             as_of=run.as_of,
-            details={"snapshot_version": version, "snapshot": str(snapshot)},
+            details={
+                "snapshot_version": version,
+                "snapshot": str(snapshot),
+                "news": news,
+            },
         )
 
 

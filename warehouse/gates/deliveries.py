@@ -18,14 +18,15 @@ CHANGED = 0.1  # a day that was judged is judged again if so much of it is new
 
 
 def check_deliveries(
-    connection: duckdb.DuckDBPyConnection, as_of: datetime
+    connection: duckdb.DuckDBPyConnection, as_of: datetime, *, is_earlier: bool = False
 ) -> list[Check]:
     """Measure, at the end of a build, how fresh and how much each source is.
 
     A day is judged when it is over, and again when what is known of it has changed; at
-    the first run only each source's last day is.
+    the first run only each source's last day is, and none if this `is_earlier` than the
+    last snapshot, at which they were judged.
     """
-    days = _days_to_judge(connection)
+    days = [] if is_earlier else _days_to_judge(connection)
     return [
         *_sources_fresh(connection, as_of),
         *_days_missing(days),

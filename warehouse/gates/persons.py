@@ -133,6 +133,8 @@ def segments_kept(connection: duckdb.DuckDBPyConnection) -> Check:
     """Most persons are in the segment that they were in at the last snapshot.
 
     Who was in one provisionally is not asked: that is to give way to what is known.
+    Another model may well put most of them elsewhere (from RFM segments to clusters, it
+    puts all of them), so that is a check of its own.
     """
     ((n_before, n_moved, is_refitted),) = connection.execute(
         """
@@ -152,7 +154,7 @@ def segments_kept(connection: duckdb.DuckDBPyConnection) -> Check:
         else "the model is the same, so it is what they did that has changed"
     )
     return judged(
-        "segments_kept",
+        "segments_refitted" if is_refitted else "segments_kept",
         n_moved / max(n_before, 1),
         f"of {n_before:,} persons who were in a segment before {n_moved:,} are in "
         f"another one; {why}"
