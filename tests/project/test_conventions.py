@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,7 @@ def test_every_rule_that_ties_an_id_may_be_why_it_changed():
     assert rules - of_addresses_alone <= accepted_values("identity_changes", "reason")
 
 
+@cache
 def features() -> list[dict]:
     """List the columns of user_features but its key, as they are described."""
     text = (MODELS / "marts" / "behaviour" / "user_features.yml").read_text()
