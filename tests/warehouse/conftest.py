@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
@@ -162,10 +163,12 @@ class Inbox:
         )
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _no_waiting() -> Generator[None]:
     """Take files that were written a moment ago without a second look."""
-    monkeypatch.setattr("warehouse.arrival.QUIET_SECONDS", 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warehouse.arrival.QUIET_SECONDS", 0)
+        yield
 
 
 @pytest.fixture
@@ -178,10 +181,22 @@ def order_lines(tmp_path: Path) -> Inbox:
     return Inbox(tmp_path / "home", ORDER_LINES)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def open_inbox() -> Callable[[Path], Inbox]:
     """Make an inbox for events in a home of the test's choice."""
     return lambda root: Inbox(root, EVENTS)
+
+
+@pytest.fixture
+def copy_inbox(tmp_path: Path) -> Callable[[Inbox], Inbox]:
+    """Copy an inbox with all that its home holds, for a test that changes it."""
+
+    def copy(inbox: Inbox) -> Inbox:
+        own = Inbox(tmp_path / "copy", EVENTS)
+        shutil.copytree(inbox.home.root, own.home.root, dirs_exist_ok=True)
+        return own
+
+    return copy
 
 
 @pytest.fixture
