@@ -40,7 +40,7 @@ def judge(points: np.ndarray, labels: np.ndarray, stability: float = 1.0) -> Ver
     return judge_structure(points, "principal", points, labels, stability=stability)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", CLOUDS)
 def test_noise_has_no_structure(name: str, seed: int):
     verdict = fit_cloud(name, seed, methods=["kmeans"], k_range=range(2, 7)).verdict
@@ -50,18 +50,18 @@ def test_noise_has_no_structure(name: str, seed: int):
 
 
 def test_no_method_finds_structure_in_one_cloud():
-    verdict = fit_cloud("correlated", 2, methods=METHODS).verdict
+    verdict = fit_cloud("correlated", 2, methods=METHODS, k_range=range(2, 6)).verdict
 
     assert not verdict.is_structured, verdict.message
 
 
 def test_columns_that_have_nothing_to_do_with_each_other_are_no_structure(simulate):
-    persons = simulate(500).drop(columns="archetype")
+    persons = simulate(300).drop(columns="archetype")
     rng = np.random.default_rng(0)
     shuffled = persons.apply(lambda column: rng.permutation(column))
 
     of_persons, of_columns = (
-        fit_clustering(each, methods=["kmeans"], k_range=range(5, 9)).verdict
+        fit_clustering(each, methods=["kmeans"], k_range=[6, 7]).verdict
         for each in (persons, shuffled)
     )
 
