@@ -28,9 +28,10 @@ def read_status(home: Home) -> dict:
     Returns
     -------
     dict
-        `snapshot_version`, `snapshots`, `published_at` and `age_seconds` of the current
-        one, `writer_pid`, `disk` (bytes), `runs` (the last five; `state` tells an open
-        run that nobody works on from a running one), `files` and `quarantine` (counts;
+        `snapshot_version`, `snapshots`, `versions` (see `describe_versions`; nothing is
+        read from a damaged one), `published_at` and `age_seconds` of the current one,
+        `writer_pid`, `disk` (bytes), `runs` (the last five; `state` tells an open run
+        that nobody works on from a running one), `files` and `quarantine` (counts;
         a file that was refused and came in later is refused no more), `refused_files`,
         `checks` (of the last run).
     """
@@ -50,12 +51,15 @@ def read_status(home: Home) -> dict:
         "quarantine": [],
         "checks": [],
     }
+    can_read = any(
+        version["is_current"] and not version["fault"] for version in found["versions"]
+    )
     with ExitStack() as stack:
-        if home.current.exists():
+        if can_read:
             snapshot = stack.enter_context(open_snapshot(home.current))
             found |= _read_age(snapshot, utc_now())
         tables = _read_work(home) if holder is None else None
-        if tables is None and home.current.exists():
+        if tables is None and can_read:
             tables = _read_tables(snapshot, "ops", "loaded_files")
     found |= tables or {}
     for run in found["runs"]:
@@ -190,6 +194,11 @@ def status_in_words(found: dict) -> str:
 def what_to_do(found: dict) -> list[str]:
     """Say the next steps that a status asks for, the most urgent first."""
     steps = []
+    if any(one["is_current"] and one["fault"] for one in found["versions"]):
+        steps.append(
+            "`tessera rollback` gives readers the last good snapshot, and so does "
+            "whatever runs next"
+        )
     last = found["runs"][0] if found["runs"] else None
     if last and last["state"] == "failed":
         steps.append("mend what the last run failed of, then `tessera run` goes on")

@@ -1,6 +1,7 @@
 """Versions are numbered upwards, known by their bytes, and replaced where damaged."""
 
 import hashlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from warehouse import ledger, snapshots, stages, status, upkeep, verifying, versions
@@ -58,6 +60,9 @@ def write(home: Home, version: int, *, as_of: datetime = NOON) -> None:
     with open_work(home) as connection:
         run = ledger.open_run(connection, NOON)
         ledger.update_run(connection, run.run_id, as_of=as_of, snapshot_version=version)
+        ledger.update_run(
+            connection, run.run_id, fingerprint=ledger.fingerprint(connection, home)
+        )
         ledger.record_built_of(connection, home)
         connection.execute("update marts.users set user_id = ?", [version])
         run = ledger.last_run(connection)
@@ -78,14 +83,37 @@ def publish(home: Home, version: int, *, as_of: datetime = NOON) -> None:
     versions.note_current(home)
 
 
-def read(home: Home) -> int:
+class KilledError(BaseException):
+    """What stands for the end of a process."""
+
+
+def killed_at(number: int, patch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have every fault point count, and one of them be the end."""
+    passed = itertools.count(1)
+
+    def fault_point(_stage: str) -> None:
+        if next(passed) == number:
+            raise KilledError
+
+    patch.setattr(snapshots, "fault_point", fault_point)
+    patch.setattr(versions, "fault_point", fault_point)
+    return fault_point
+
+
+def read_both(home: Home) -> list[int]:
     """Read what readers read, in the snapshot and in the Parquet file beside it."""
+    parquet = home.published / "parquet" / "current" / "marts.users.parquet"
     with open_snapshot(home.current) as snapshot:
-        ((found,),) = snapshot.execute(
-            "select user_id from marts.users where user_id = (select user_id from "
-            f"'{home.published}/parquet/current/marts.users.parquet')"
-        ).fetchall()
-    return found
+        return [
+            snapshot.execute(f"select user_id from {table}").fetchall()[0][0]
+            for table in ("marts.users", f"'{parquet}'")
+        ]
+
+
+def read(home: Home) -> int:
+    """Read the version that both tell of."""
+    (version,) = set(read_both(home))
+    return version
 
 
 def overwrite(path: Path, content: bytes) -> None:
@@ -136,6 +164,11 @@ def test_a_damaged_version_gives_way_to_the_one_before(
     assert (aside.read_bytes() if aside.exists() else None) == kept
     assert versions.mend_current(home, thorough=True) == []
     with prepared(home) as connection:
+        # A run of the same files by the same rules; only what was lost is to be made.
+        ledger.update_run(
+            connection, "run_000002", fingerprint=ledger.fingerprint(connection, home)
+        )
+        assert not ledger.is_ahead(connection, home)
         assert versions.is_behind(connection, home)
         run = ledger.open_run(connection, NOON)
         assert versions.next_version(connection, home, run) == 4
@@ -210,6 +243,30 @@ def test_a_version_of_before_checksums_gets_one_if_all_of_it_can_be_read(home: H
     # DuckDB has a checksum of each block in use, which reading it compares.
     flip_a_bit(snapshots.snapshot_path(home, 3), of_each=262_144)
     assert "snapshot 3 is damaged" in versions.mend_current(home)[0]
+
+
+def test_a_flipped_bit_of_a_block_in_use_is_found_without_a_checksum(home: Home):
+    (home.warehouse / "versions.json").unlink()
+    path = snapshots.snapshot_path(home, 3)
+    snapshots.checksum_path(path).unlink()
+    content = path.read_bytes()
+    found = []
+    for place in range(3 * 4096 + 1000, len(content), 262_144):
+        overwrite(path, content)
+        with path.open("r+b") as file:
+            file.seek(place)
+            file.write(bytes([content[place] ^ 1]))
+        try:
+            with open_snapshot(path) as snapshot:
+                for schema, table in snapshots.published_tables(snapshot, path.stem):
+                    snapshot.execute(f"from {schema}.{table}").fetchall()
+            can_be_read = True
+        except duckdb.Error:
+            can_be_read = False
+        found.append((can_be_read, verifying.find_fault(home, 3) is None))
+
+    assert all(can_be_read == is_good for can_be_read, is_good in found)
+    assert any(not can_be_read for can_be_read, _ in found)
 
 
 def check_sums(home: Home) -> int:
@@ -297,6 +354,100 @@ def test_a_mend_that_was_cut_short_is_ended_by_the_next(home: Home):
 
     assert "snapshot 3 is damaged" in told[0]
     assert snapshots.versions(home) == [1, 2]
+
+
+def test_killed_anywhere_while_mending_readers_get_something_good(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    for number in itertools.count(1):
+        copy = Home.at(home.root.with_name(f"copy-{number}"))
+        shutil.copytree(home.root, copy.root, symlinks=True)
+        flip_a_bit(snapshots.snapshot_path(copy, 3))
+        with monkeypatch.context() as patch:
+            killed_at(number, patch)
+            try:
+                versions.mend_current(copy, thorough=True)
+            except KilledError:
+                was_killed = True
+            else:
+                was_killed = False
+
+        assert read_both(copy)[0] == 2
+        versions.mend_current(copy)
+        assert snapshots.versions(copy) == [1, 2]
+        assert read(copy) == 2
+        if not was_killed:
+            break
+    assert number > 2
+
+
+def kill_while_publishing(home: Home, number: int, patch: pytest.MonkeyPatch) -> bool:
+    """Publish version 4 up to a fault point; then what the next stage and run do.
+
+    Nothing has its own name before it is complete, and the next run publishes.
+    """
+    with patch.context() as context:
+        fault_point = killed_at(number, context)
+        try:
+            write(home, 4)
+            snapshots.point_current_at(home, 4)
+            fault_point("publish")
+        except KilledError:
+            was_killed = True
+        else:
+            was_killed = False
+
+    assert set(read_both(home)) <= {3, 4}
+    for file in home.published.rglob("[!.]*.parquet"):
+        if file.parent.name[0] != ".":
+            duckdb.read_parquet(str(file)).fetchall()
+    for version in snapshots.versions(home):
+        assert verifying.find_fault(home, version) is None
+    settle(home)
+    assert read(home) in (3, 4)
+    with prepared(home) as connection:
+        run = ledger.last_run(connection)
+        assert run is not None
+        assert (run.run_id, run.snapshot_version) == ("run_000004", 4)
+        is_done = run.status == "published"
+        assert is_done == (read(home) == 4)
+    if not is_done:
+        publish(home, 4)
+        settle(home)
+    assert read(home) == 4
+    assert not list(home.published.rglob(".*"))
+    return was_killed
+
+
+N_TABLES = len(LEDGER) + 1  # a fault point each
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(N_TABLES + 2, id="snapshot_named"),
+        pytest.param(N_TABLES + 6, id="some_parquet_written"),
+        pytest.param(2 * N_TABLES + 5, id="link_moved"),
+    ],
+)
+def test_killed_while_publishing_readers_see_one_version_or_the_next(
+    home: Home, number: int, monkeypatch: pytest.MonkeyPatch
+):
+    assert kill_while_publishing(home, number, monkeypatch)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_killed_anywhere_while_publishing_readers_see_one_version_or_the_next(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    for number in itertools.count(1):
+        copy = Home.at(home.root.with_name(f"copy-{number}"))
+        shutil.copytree(home.root, copy.root, symlinks=True)
+        if not kill_while_publishing(copy, number, monkeypatch):
+            break
+        shutil.rmtree(copy.root)
+    assert number > 2 * N_TABLES
 
 
 def test_killed_between_snapshot_and_link_readers_stay_and_the_number_too(home: Home):
@@ -433,6 +584,7 @@ def test_the_status_tells_of_each_version(home: Home):
     ]
     text = status.status_in_words(found)
     assert "version   3 damaged, current: its bytes are not" in text
+    assert "to do     `tessera rollback` gives readers" in text
     assert "version   2 good, as of 2026-01-31 12:00:00" in text
     assert verifying.find_fault(home, 3) is not None
     assert snapshots.hash_file(snapshots.snapshot_path(home, 3)) == before
