@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from running import (
     SMALL,
     fingerprints,
@@ -26,7 +26,7 @@ from running import (
     write_sample,
 )
 
-from warehouse import ledger, segmentation, snapshots, stages
+from warehouse import ledger, segmentation, snapshots, stages, transform
 from warehouse.cli import main
 from warehouse.connection import open_snapshot, open_work
 from warehouse.home import Home, writer_lock
@@ -323,6 +323,79 @@ def test_a_failed_stage_leaves_the_last_good_snapshot(
     assert sha256(home.current) == before
 
 
+def run_tessera_here(home: Home, *arguments: str) -> Result:
+    """Run the command line in this process."""
+    return CliRunner().invoke(main, [*arguments, "--home", str(home.root)])
+
+
+def what_became_of(home: Home, check_name: str) -> tuple[str, str]:
+    """Tell the status of the last run and the verdict of one of its checks."""
+    ((status, verdict),) = query_built(
+        home,
+        "select status, verdict from ledger.runs join ledger.checks using (run_id) "
+        f"where check_name = '{check_name}' order by run_id desc limit 1",
+    )
+    return status, verdict
+
+
+def test_what_a_data_test_finds_is_not_published(
+    small_sample: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    home = Home.at(tmp_path / "copy")
+    shutil.copytree(small_sample.root, home.root, symlinks=True)
+    before = sha256(home.current), os.readlink(home.current)
+    with open_work(home) as connection:
+        connection.execute(
+            "insert into ledger.checks by name select 'run_000001' as run_id, "
+            "'odd' as check_name, 'warn' as severity, 'maybe' as verdict, "
+            "'' as explanation"
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transform, "NOT_BUILT", ("unit_test",))
+        refused = run_tessera_here(home, "segment")
+
+    assert refused.exit_code == 1
+    assert "accepted_values_checks_verdict" in " ".join(refused.stderr.split())
+    assert what_became_of(home, "models_and_tests:after_segmentation") == (
+        "failed",
+        "failed",
+    )
+    assert "nothing to publish" in run_tessera_here(home, "publish").stderr
+    assert (sha256(home.current), os.readlink(home.current)) == before
+
+    with open_work(home) as connection:
+        connection.execute("delete from ledger.checks where check_name = 'odd'")
+    assert run_tessera_here(home, "segment").exit_code == 0
+    assert run_tessera_here(home, "publish").exit_code == 0
+    assert fingerprints(home) == fingerprints(small_sample)
+
+
+@pytest.mark.long
+def test_what_dbt_cannot_build_is_not_published(small_sample: Home, tmp_path: Path):
+    home = Home.at(tmp_path / "copy")
+    shutil.copytree(small_sample.root, home.root, symlinks=True)
+    before = sha256(home.current), os.readlink(home.current)
+    (home.inbox / "web" / "empty.jsonl").write_text("")
+    with open_work(home) as connection:
+        connection.execute(
+            "alter table intermediate.int_events_sessionized drop column idle_seconds"
+        )
+
+    broken = run_tessera_here(home, "run")
+
+    assert broken.exit_code == 1
+    assert "tessera: dbt: model int_" in " ".join(broken.stderr.split())
+    assert what_became_of(home, "models_and_tests:before_segmentation") == (
+        "failed",
+        "failed",
+    )
+    assert (sha256(home.current), os.readlink(home.current)) == before
+
+    assert run_tessera_here(home, "run", "--full-refresh").exit_code == 0
+    assert fingerprints(home) == fingerprints(small_sample)
+
+
 def test_a_day_of_twenty_times_the_usual_is_not_published_unless_somebody_accepts_it(
     small_sample: Home, tmp_path: Path
 ):
@@ -346,9 +419,8 @@ def test_a_day_of_twenty_times_the_usual_is_not_published_unless_somebody_accept
     # An empty delivery leaves all as it is, and a source that is gone takes none along.
     (home.inbox / "web" / "empty.jsonl").write_text("")
     shutil.rmtree(home.inbox / "app")
-    command = CliRunner()
 
-    stopped = command.invoke(main, ["run", "--home", str(home.root)])
+    stopped = run_tessera_here(home, "run")
 
     assert stopped.exit_code == 1
     told = " ".join(stopped.stderr.split())
@@ -357,7 +429,7 @@ def test_a_day_of_twenty_times_the_usual_is_not_published_unless_somebody_accept
     assert (sha256(home.current), os.readlink(home.current)) == before
 
     accept = ["--accept", "volume_spike:web/events", "--reason", "a fair"]
-    accepted = command.invoke(main, ["publish", "--home", str(home.root), *accept])
+    accepted = run_tessera_here(home, "publish", *accept)
 
     assert accepted.exit_code == 0, accepted.stderr
     assert snapshots.current_version(home) == last + 1
