@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import pytest
 from running import (
@@ -44,26 +45,39 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_waiting() -> Generator[None]:
+    """Take files that were written a moment ago without a second look."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warehouse.arrival.QUIET_SECONDS", 0)
+        yield
+
+
+@contextmanager
+def data_tests_spared() -> Generator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transform, "NOT_BUILT", (*transform.NOT_BUILT, "test"))
+        yield
+
+
 @pytest.fixture(scope="module")
 def without_data_tests() -> Generator[None]:
     """Spare the runs of a file dbt's data tests, which take half of their time.
 
-    The homes of other files, and all runs of the command line, have them.
+    The homes of other files, and all runs of the command line in a process of its own,
+    have them.
     """
-    usual = transform.NOT_BUILT
-    transform.NOT_BUILT = (*usual, "test")
-    yield
-    transform.NOT_BUILT = usual
+    with data_tests_spared():
+        yield
 
 
-@pytest.fixture(scope="module")
-def small_sample(
-    tmp_path_factory: pytest.TempPathFactory, without_data_tests: None
-) -> Home:
-    """A home that has published a small sample."""
+@pytest.fixture(scope="session")
+def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home that has published a small sample, for the files that share a worker."""
     home = Home.at(tmp_path_factory.mktemp("small_sample"))
     write_sample(home.root, **SMALL)
     with_kmeans_alone(home)
     without_docs(home)
-    stages.run(home)
+    with data_tests_spared():
+        stages.run(home)
     return home

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,7 +44,7 @@ CONSERVED = """
 
 
 def write_sample(folder: Path, **options) -> None:
-    """Write the project's sample into `folder`."""
+    """Write the project's sample into `folder`, as if it had been there for an hour."""
     spec = importlib.util.spec_from_file_location(
         "generate_sample", ROOT / "data" / "sample" / "generate.py"
     )
@@ -54,6 +55,8 @@ def write_sample(folder: Path, **options) -> None:
     try:
         spec.loader.exec_module(generator)
         generator.write_sample(folder, **options)
+        for path in (folder / "inbox").rglob("*"):
+            os.utime(path, (time.time() - 3600,) * 2)
     finally:
         sys.path.remove(str(ROOT / "data" / "sample"))
 
