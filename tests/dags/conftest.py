@@ -25,10 +25,9 @@ columns:
 """
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A home with one small dump: thirty persons, each on one to five days."""
-    source = tmp_path / "home" / "inbox" / "shop"
+def write_home(root: Path, n_persons: int) -> Path:
+    """Make a home with one small dump: persons who are there on one to five days."""
+    source = root / "inbox" / "shop"
     source.mkdir(parents=True)
     (source / "source.yml").write_text(SOURCE)
     events = [
@@ -38,13 +37,25 @@ def home(tmp_path: Path) -> Path:
             "what": "page_view",
             "at": f"2026-03-{1 + day:02d}T{person % 24:02d}:00:00Z",
         }
-        for person in range(30)
+        for person in range(n_persons)
         for day in range(1 + person % 5)
     ]
     lines = "".join(json.dumps(event) + "\n" for event in events)
     (source / "events.jsonl").write_text(lines)
-    (tmp_path / "home" / "settings.yml").write_text("segment_methods: [kmeans]\n")
-    return tmp_path / "home"
+    (root / "settings.yml").write_text("segment_methods: [kmeans]\n")
+    return root
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home of thirty persons, which are enough to find segments among them."""
+    return write_home(tmp_path / "home", 30)
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> Path:
+    """A home of ten persons, in which no segments are looked for."""
+    return write_home(tmp_path / "home", 10)
 
 
 @pytest.fixture
