@@ -7,8 +7,9 @@ one build holds them beside each other.
 import csv
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from io import StringIO
 from typing import NamedTuple
 
@@ -424,32 +425,36 @@ def address_of(home: Home) -> dict[str, str]:
     return {hashed: value.split("@")[0] + "@example.org" for hashed, value in rows}
 
 
-def rows_of(
-    home: Home,
-    address_of: dict[str, str],
-    table: str,
-    namespace: str,
-    without: set[str],
-) -> list[dict]:
-    """Read what a mart says of one namespace, whose name is taken out.
+@pytest.fixture(scope="module")
+def read(home: Home, address_of: dict[str, str]) -> Callable[[str], list[str]]:
+    """Read the rows of a mart, once, as JSON with addresses in the place of hashes."""
+
+    @cache
+    def read_once(table: str) -> list[str]:
+        with open_work(home) as connection:
+            rows = rows_by_name(connection, f"from {table}")
+        return [
+            re.sub(
+                "[0-9a-f]{64}",
+                lambda found: address_of.get(found[0], found[0]),
+                json.dumps(row, default=str),
+            )
+            for row in rows
+        ]
+
+    return read_once
+
+
+def rows_of(rows: list[str], namespace: str, without: set[str]) -> list[dict]:
+    """Keep what a mart says of one namespace, whose name is taken out.
 
     The source is called as its namespace is, and so both give way.
     """
-    with open_work(home) as connection:
-        rows = rows_by_name(connection, f"from {table}")
-    told = [
-        re.sub(
-            "[0-9a-f]{64}",
-            lambda found: address_of.get(found[0], found[0]),
-            json.dumps(row, default=str),
-        )
-        for row in rows
-    ]
     own = [
         json.loads(
             row.replace(f"{namespace}:", "").replace(f'"{namespace}"', '"tracker"')
         )
-        for row in told
+        for row in rows
         if f'"{namespace}:' in row
     ]
     kept = [{k: v for k, v in row.items() if k not in without} for row in own]
@@ -475,16 +480,16 @@ MARTS = sorted(
     ],
 )
 def test_every_tracker_tells_the_same_day(
-    home: Home, address_of: dict[str, str], tracker: str, table: str
+    read: Callable[[str], list[str]], tracker: str, table: str
 ):
     without = COUNTED_APART if tracker == "snowplow" else set()
     if table == "marts.page_views":
         without = without | {"page_view_id"}  # made of what each calls its event
 
-    expected = rows_of(home, address_of, table, "segment", without)
+    expected = rows_of(read(table), "segment", without)
 
     assert expected
-    assert rows_of(home, address_of, table, tracker, without) == expected
+    assert rows_of(read(table), tracker, without) == expected
 
 
 def test_what_lines_tell_of_persons_and_events_is_published(home: Home):
@@ -497,9 +502,9 @@ def test_what_lines_tell_of_persons_and_events_is_published(home: Home):
     ) == [("passed",), ("passed",)]
 
 
-def test_the_day_is_as_it_was_told(home: Home, address_of: dict[str, str]):
-    sessions = rows_of(home, address_of, "marts.sessions", "segment", set())
-    orders = rows_of(home, address_of, "marts.orders", "segment", set())
+def test_the_day_is_as_it_was_told(read: Callable[[str], list[str]]):
+    sessions = rows_of(read("marts.sessions"), "segment", set())
+    orders = rows_of(read("marts.orders"), "segment", set())
 
     assert [
         one["n_events"] for one in sorted(sessions, key=lambda s: s["started_at"])
@@ -519,11 +524,11 @@ def test_the_day_is_as_it_was_told(home: Home, address_of: dict[str, str]):
     "table", ["marts.orders", "marts.user_rfm", "marts.association_rules"]
 )
 def test_a_list_of_orders_tells_the_same_orders(
-    home: Home, address_of: dict[str, str], table: str
+    read: Callable[[str], list[str]], table: str
 ):
     without = {"session_id"}  # of them a shop's list knows nothing
 
-    expected = rows_of(home, address_of, table, "segment", without)
+    expected = rows_of(read(table), "segment", without)
 
     assert expected
-    assert rows_of(home, address_of, table, "shopify_orders", without) == expected
+    assert rows_of(read(table), "shopify_orders", without) == expected
