@@ -6,6 +6,7 @@ import math
 import pytest
 from running import query, run_tessera, with_kmeans_alone, without_docs
 
+from warehouse.connection import open_snapshot
 from warehouse.home import Home
 
 SOURCE = """
@@ -131,13 +132,13 @@ def test_ids_are_exact_and_texts_stay_texts(poisoned):
 
 
 def test_every_published_number_is_finite(poisoned):
-    columns = query(
-        poisoned,
-        "select table_schema, table_name, column_name from information_schema.columns "
-        "where data_type in ('DOUBLE', 'FLOAT')",
-    )
-    assert columns
-    for schema, table, column in columns:
-        question = f'select "{column}" from {schema}.{table}'
-        values = [value for (value,) in query(poisoned, question) if value is not None]
-        assert all(map(math.isfinite, values)), (table, column)
+    with open_snapshot(poisoned.current) as connection:
+        columns = connection.execute(
+            "select table_schema || '.' || table_name, column_name "
+            "from information_schema.columns where data_type in ('DOUBLE', 'FLOAT')"
+        ).fetchall()
+        assert columns
+        for table, column in columns:
+            rows = connection.execute(f'select "{column}" from {table}').fetchall()
+            values = [value for (value,) in rows if value is not None]
+            assert all(map(math.isfinite, values)), (table, column)

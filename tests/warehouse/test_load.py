@@ -51,7 +51,7 @@ some_bytes = st.lists(
 @pytest.mark.parametrize("header", [b"", b"user,event,at,more\n", b"user;event;at\n"])
 @given(contents=st.lists(some_bytes, min_size=10, max_size=10))
 @settings(
-    max_examples=5,
+    max_examples=3,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
