@@ -46,6 +46,7 @@ class Deliveries:
             )
             """
         )
+        self.publish(100, day=date(2025, 1, 1))
 
     def compare(
         self, n_rows: int, *, day: date = YESTERDAY, source: str = "web", **other: float
@@ -160,8 +161,6 @@ def test_a_day_is_judged_when_it_is_new_and_again_when_it_has_changed(
 ):
     deliveries.compare(1, day=BEFORE)
     deliveries.compare(100)
-    assert not deliveries.check()["volume_drop:web/events"].stops
-
     deliveries.publish(100)
     assert deliveries.check()["volume_drop:web/events"].stops
 
@@ -175,6 +174,13 @@ def test_a_day_is_judged_when_it_is_new_and_again_when_it_has_changed(
         "update previous.source_days set n_rows = 12 where source = 'app'"
     )
     assert deliveries.check()["volume_drop:app/events"].stops
+
+
+def test_before_the_first_snapshot_no_day_is_judged(deliveries: Deliveries):
+    deliveries.compare(1)
+    deliveries.connection.execute("delete from previous.source_days")
+
+    assert not any(check.stops for check in deliveries.check().values())
 
 
 def test_one_kind_of_event_that_falls_silent_stops_a_publication(

@@ -22,9 +22,9 @@ def check_deliveries(
 ) -> list[Check]:
     """Measure, at the end of a build, how fresh and how much each source is.
 
-    A day is judged when it is over, and again when what is known of it has changed; at
-    the first run only each source's last day is, and none if this `is_earlier` than the
-    last snapshot, at which they were judged.
+    A day is judged when it is over, and again when what is known of it has changed.
+    None is before the first snapshot, or if this `is_earlier` than the last one, at
+    which they were judged.
     """
     days = [] if is_earlier else _days_to_judge(connection)
     return [
@@ -68,7 +68,10 @@ def quarantined_shares(
 
 
 def _days_to_judge(connection: duckdb.DuckDBPyConnection) -> list[dict]:
-    """List the days of sources that are new, or not what they were."""
+    """List the days of sources that are new, or not what they were.
+
+    Where there is no snapshot yet, none is: what is imported may end with half a day.
+    """
     return rows_by_name(
         connection,
         f"""
@@ -78,15 +81,12 @@ def _days_to_judge(connection: duckdb.DuckDBPyConnection) -> list[dict]:
             on days.source = before.source
             and days.kind = before.kind
             and days.day_date = before.day_date
-        where case
-            when not exists (from previous.source_days) then days.day_date = (
-                select max(day_date)
-                from intermediate.int_source_days_compared as others
-                where others.source = days.source and others.kind = days.kind
-            )
-            else before.n_rows is null
+        where
+            exists (from previous.source_days)
+            and (
+                before.n_rows is null
                 or abs(days.n_rows - before.n_rows) > {CHANGED} * before.n_rows
-        end
+            )
         order by days.source, days.kind, days.day_date
         """,
     )
