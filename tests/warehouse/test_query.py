@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from pyarrow import parquet
 
-from warehouse import ledger, query, snapshots
+from warehouse import ledger, query, snapshots, versions
 from warehouse.answers import harmless
 from warehouse.cli import main
 from warehouse.connection import open_snapshot, open_work
@@ -64,7 +64,7 @@ def publish(home: Home, version: int) -> None:
         ledger.update_run(connection, run.run_id, status="published")
     snapshots.write_parquet(snapshot, home, version)
     snapshots.point_current_at(home, version)
-    snapshots.remove_old(home)
+    versions.remove_old(home)
 
 
 def ask(home: Home, *arguments: str, stdin: str | None = None) -> Result:
