@@ -134,6 +134,7 @@ def test_an_analyst_reads_on_while_a_run_publishes(small_sample: Home):
     assert seen[0] == before[0]
 
 
+@pytest.mark.long
 def test_files_that_come_late_and_out_of_order_change_nothing(
     small_sample: Home, tmp_path: Path
 ):

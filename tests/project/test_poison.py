@@ -62,7 +62,9 @@ EXACT = [
 
 
 @pytest.fixture(scope="module")
-def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def poisoned(
+    tmp_path_factory: pytest.TempPathFactory, without_data_tests: None
+) -> Home:
     home = Home.at(tmp_path_factory.mktemp("poisoned"))
     folder = home.inbox / "shop"
     folder.mkdir(parents=True)
