@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -185,6 +186,23 @@ def order_lines(tmp_path: Path) -> Inbox:
 def open_inbox() -> Callable[[Path], Inbox]:
     """Make an inbox for events in a home of the test's choice."""
     return lambda root: Inbox(root, EVENTS)
+
+
+@pytest.fixture(scope="module")
+def loaded_from(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Inbox]:
+    """Load a file once for all tests of a module that only look at what came of it."""
+
+    @cache
+    def load(adapter: str, file: str, content: bytes) -> Inbox:
+        root = tmp_path_factory.mktemp(adapter)
+        inbox = Inbox(root, {"adapter": adapter, "columns": {}})
+        inbox.put(file, content)
+        inbox.load()
+        return inbox
+
+    return load
 
 
 @pytest.fixture

@@ -114,33 +114,34 @@ EVENTS = [
 
 
 @pytest.fixture
+def loaded(loaded_from):
+    return loaded_from("mixpanel", "2026-01.jsonl", EXPORT.read_bytes())
+
+
+@pytest.fixture
 def mixpanel(make_inbox):
     inbox = make_inbox({"adapter": "mixpanel", "columns": {}})
     inbox.put("2026-01.jsonl", EXPORT.read_bytes())
     return inbox
 
 
-def test_an_export_becomes_events_and_users(mixpanel):
-    mixpanel.load()
-
-    assert mixpanel.mapped("events") == EVENTS
-    assert mixpanel.mapped("users") == [
+def test_an_export_becomes_events_and_users(loaded):
+    assert loaded.mapped("events") == EVENTS
+    assert loaded.mapped("users") == [
         {
             "user_id": "user-19",
             "anonymous_id": "dev-2",
             "updated_at": datetime(2026, 1, 5, 15),
         }
     ]
-    assert mixpanel.reasons() == [
+    assert loaded.reasons() == [
         (10, "missing:user_id"),
         (11, "bad_value:occurred_at"),
     ]
 
 
-def test_what_is_not_mapped_stays_with_the_event(mixpanel):
-    mixpanel.load()
-
-    attributes = [row["attributes"] for row in mixpanel.rows()]
+def test_what_is_not_mapped_stays_with_the_event(loaded):
+    attributes = [row["attributes"] for row in loaded.rows()]
     assert attributes[0]["properties"] == {
         "distinct_id": "$device:dev-1",
         "$insert_id": "ins-1",

@@ -201,6 +201,11 @@ RUDDER_USERS = [  # 5/1/1990 and 1764576000 are no dates as we read them
 
 
 @pytest.fixture
+def loaded(loaded_from):
+    return lambda dump: loaded_from("segment", dump, (DUMPS / dump).read_bytes())
+
+
+@pytest.fixture
 def segment(make_inbox):
     return make_inbox({"adapter": "segment", "columns": {}})
 
@@ -213,30 +218,18 @@ def segment(make_inbox):
     ],
 )
 def test_messages_become_events_and_users(
-    segment, dump: str, events: list[dict], users: list[dict]
+    loaded, dump: str, events: list[dict], users: list[dict]
 ):
-    segment.put(dump, (DUMPS / dump).read_bytes())
-
-    segment.load()
-
-    assert segment.mapped("events") == events
-    assert segment.mapped("users") == users
+    assert loaded(dump).mapped("events") == events
+    assert loaded(dump).mapped("users") == users
 
 
-def test_a_message_of_nobody_is_refused(segment):
-    segment.put("web.jsonl", (DUMPS / "web.jsonl").read_bytes())
-
-    segment.load()
-
-    assert segment.reasons() == [(11, "missing:user_id")]
+def test_a_message_of_nobody_is_refused(loaded):
+    assert loaded("web.jsonl").reasons() == [(11, "missing:user_id")]
 
 
-def test_what_is_not_mapped_stays_with_the_event(segment):
-    segment.put("web.jsonl", (DUMPS / "web.jsonl").read_bytes())
-
-    segment.load()
-
-    attributes = [row["attributes"] for row in segment.rows()]
+def test_what_is_not_mapped_stays_with_the_event(loaded):
+    attributes = [row["attributes"] for row in loaded("web.jsonl").rows()]
     consent = {"categoryPreferences": {"Advertising": False, "Analytics": True}}
     assert attributes[0]["context"]["consent"] == consent
     assert attributes[1] == {

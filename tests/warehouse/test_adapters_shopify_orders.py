@@ -89,30 +89,29 @@ USERS = [
 
 
 @pytest.fixture
+def loaded(loaded_from):
+    return loaded_from("shopify_orders", "orders_export_1.csv", DUMP.read_bytes())
+
+
+@pytest.fixture
 def shop(make_inbox):
     inbox = make_inbox({"adapter": "shopify_orders", "columns": {}})
     inbox.put("orders_export_1.csv", DUMP.read_bytes())
     return inbox
 
 
-def test_items_become_order_lines(shop):
-    shop.load()
-
-    assert shop.mapped("order_lines") == LINES
-    assert shop.reasons() == [(12, "bad_value:quantity")]
+def test_items_become_order_lines(loaded):
+    assert loaded.mapped("order_lines") == LINES
+    assert loaded.reasons() == [(12, "bad_value:quantity")]
 
 
-def test_orders_tell_who_buys(shop):
-    shop.load()
-
-    found = shop.mapped("users")
+def test_orders_tell_who_buys(loaded):
+    found = loaded.mapped("users")
     assert [row for i, row in enumerate(found) if row not in found[:i]] == USERS
 
 
-def test_orders_tell_who_accepts_marketing(shop):
-    shop.load()
-
-    rows = shop.mapped("consents")
+def test_orders_tell_who_accepts_marketing(loaded):
+    rows = loaded.mapped("consents")
     assert {(row["user_id"], row["decision"]) for row in rows} == {
         (ANN, "granted"),
         (BEN, "denied"),
@@ -128,18 +127,16 @@ def test_orders_tell_who_accepts_marketing(shop):
     }
 
 
-def test_what_is_not_mapped_is_kept_and_no_person_with_it(shop):
-    shop.load()
-
+def test_what_is_not_mapped_is_kept_and_no_person_with_it(loaded):
     first, second, *_, partly, _, _ = (
-        row["attributes"] for row in shop.rows("order_lines")
+        row["attributes"] for row in loaded.rows("order_lines")
     )
     assert first["Notes"] == 'Please ring twice.\nIt is the "old" house, 2nd floor'
     assert (first["Discount Code"], first["Discount Amount"]) == ("WINTER", "5.00")
     assert (first["Taxes"], first["Shipping"]) == ("4.85", "4.90")
     assert "Taxes" not in second
     assert partly["Refunded Amount"] == "12.50"
-    for row in shop.rows("order_lines"):
+    for row in loaded.rows("order_lines"):
         assert not {"Email", "Billing Name", "Shipping Name", "Phone", "Billing Phone",
                     "Shipping Phone"} & set(row["attributes"])  # fmt: skip
 

@@ -135,17 +135,19 @@ def as_csv(text: str) -> str:
 
 
 @pytest.fixture
+def loaded(loaded_from):
+    return loaded_from("snowplow", "enriched.tsv", DUMP.read_bytes())
+
+
+@pytest.fixture
 def snowplow(make_inbox):
     return make_inbox({"adapter": "snowplow", "columns": {}})
 
 
-def test_enriched_events_are_read_without_a_header(snowplow):
-    snowplow.put("enriched.tsv", DUMP.read_bytes())
-    snowplow.load()
-
-    assert snowplow.mapped() == EVENTS
-    assert snowplow.mapped("order_lines") == ORDER_LINES
-    assert snowplow.reasons() == [
+def test_enriched_events_are_read_without_a_header(loaded):
+    assert loaded.mapped() == EVENTS
+    assert loaded.mapped("order_lines") == ORDER_LINES
+    assert loaded.reasons() == [
         (8, "missing:user_id"),
         (9, "wrong_number_of_columns"),
     ]
@@ -160,11 +162,8 @@ def test_a_table_with_a_header_says_the_same(snowplow):
     assert snowplow.mapped("order_lines") == ORDER_LINES
 
 
-def test_contexts_and_self_describing_events_stay_json(snowplow):
-    snowplow.put("enriched.tsv", DUMP.read_bytes())
-    snowplow.load()
-
-    view, click, struct, *_ = (row["attributes"] for row in snowplow.rows())
+def test_contexts_and_self_describing_events_stay_json(loaded):
+    view, click, struct, *_ = (row["attributes"] for row in loaded.rows())
     assert view["contexts"]["data"][0]["data"] == {"id": "view-1"}
     assert click["unstruct_event"]["data"]["data"]["targetUrl"]
     assert (struct["se_category"], struct["se_value"]) == ("shop", "18.99")
@@ -217,7 +216,6 @@ def test_the_id_of_a_page_view_is_that_of_its_entity(
     table = io.StringIO()
     csv.writer(table).writerows([row.keys(), row.values()])
     snowplow.put(f"a.{form}", json.dumps(row) if form == "jsonl" else table.getvalue())
-    snowplow.load()
 
     assert snowplow.column("page_view_id") == [found]
 
