@@ -64,6 +64,8 @@ $(READY): requirements.lock bootstrap.lock pyproject.toml
 			2>/dev/null; then python=$$name; break; fi; done; \
 	if [ -z "$$python" ]; then \
 		echo 'Tessera needs Python 3.11, 3.12 or 3.13 with its venv module' >&2; exit 2; fi; \
+	if [ -L "$(VENV)" ]; then \
+		echo '$(VENV) is a link: build it where it leads, or remove the link' >&2; exit 2; fi; \
 	echo "building $(VENV) with $$($$python --version)" >&2; \
 	$$python -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check \
