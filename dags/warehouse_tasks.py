@@ -60,17 +60,12 @@ def segment(*, train: bool = False) -> str:
 @task(outlets=[PUBLISHED_SEGMENTS])
 def publish() -> str:
     """Check the finished build and let readers see it."""
-    from warehouse import alerting
-    from warehouse.home import Home
-
-    result = run_stage("publish")
-    alerting.warn(Home.at(), result.details.get("news", []), where="publish")
-    return result.message
+    return run_stage("publish").message
 
 
 def run_stage(stage: str, **options):
     """Run one stage on the home that ``$TESSERA_HOME`` names."""
-    from warehouse import stages
+    from warehouse import alerting, stages
     from warehouse.errors import ConfigurationError, GateFailedError
     from warehouse.home import Home
 
@@ -83,4 +78,5 @@ def run_stage(stage: str, **options):
         # To try again would not change the file, or what was found.
         raise AirflowFailException(str(error)) from error
     logger.info("%s: %s", stage, result.message, extra={"result": result})
+    alerting.warn(Home.at(), result, where=stage)
     return result

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from warehouse.errors import ConfigurationError, GateFailedError, WarehouseBusyError
+from warehouse.framing import StageResult
 from warehouse.home import Home
 from warehouse.redaction import redact
 from warehouse.telling import why_it_failed
@@ -26,7 +27,10 @@ SECONDS_TO_ANSWER = 5
 SECONDS_BETWEEN_TRIES = (1.0, 3.0)  # so three tries
 MOST_ANSWER_BYTES = 1024
 
-_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+# Signs that would call people or make a link, and a space of no width after a sign.
+_ESCAPED = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\u200b", "]": "]\u200b"}
+)
 
 logger = logging.getLogger("tessera")
 
@@ -46,7 +50,7 @@ class Alert:
     def as_json(self) -> bytes:
         """Write it as the hooks of Slack, Mattermost and their like take it.
 
-        They read `text`, in which a sign as in ``<!channel>`` would call people.
+        They read `text`, in which ``<!channel>`` or ``@here`` would call people.
         """
         text = f"Tessera: {self.where} {self.status}: {self.reason}. {self.what_to_do}"
         told = {name: value for name, value in asdict(self).items() if value}
@@ -82,12 +86,21 @@ def alerted(home: Home, where: str) -> Generator[None]:
         raise
 
 
-def warn(home: Home, warnings: list[str], **where: str) -> None:
-    """Send what was found when something was published, a line each, if anything."""
-    if warnings:
-        # The explanations of gates are made of numbers and of our own words.
-        told = "; ".join(line.removeprefix("warning: ") for line in warnings)
-        again = "The snapshot is published. `tessera status` explains each gate"
+def warn(home: Home, result: StageResult, **where: str) -> None:
+    """Send what a stage has found that nobody was told of before, if anything.
+
+    Names of files, events and sources are in it, addresses and numbers are not.
+    """
+    told = "; ".join(
+        line.removeprefix("warning: ") for line in result.details.get("news", [])
+    )
+    if told:
+        again = (
+            "The snapshot is published. `tessera status` explains each gate"
+            if result.stage == "publish"
+            else "`tessera status` says what to do; every load tries refused files "
+            "again, and the last good snapshot stands"
+        )
         send(
             home, Alert("warned", reason=redact(told)[:1000], what_to_do=again, **where)
         )

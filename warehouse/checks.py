@@ -12,12 +12,21 @@ import duckdb
 
 from warehouse.connection import transaction
 from warehouse.errors import ConfigurationError, GateFailedError
-from warehouse.gates import amounts, deliveries, persons, privacy, reconciliation
+from warehouse.gates import (
+    amounts,
+    deliveries,
+    persons,
+    privacy,
+    reconciliation,
+    volumes,
+)
 from warehouse.gates.check import Check, judged, limit_of
 from warehouse.home import Home
 from warehouse.identity import LinkSummary
 from warehouse.keeping import files_kept
 from warehouse.redaction import redact
+
+_SET_ASIDE = "set aside"  # a verdict that no reader ever sees
 
 
 @dataclass(frozen=True)
@@ -33,31 +42,38 @@ class Acceptance:
         Raises
         ------
         ConfigurationError
-            If no reason is given, or there is no such check.
+            If no reason is given, or there is no such check to be accepted.
         """
         if not self.reason.strip():
             raise ConfigurationError("--accept needs a --reason, which is published")
         for name in self.check_names:
             limit_of(name)
+            if name.startswith("models_and_tests"):
+                raise ConfigurationError(
+                    f"{name} cannot be accepted: what depends on it is not built"
+                )
 
 
 def check_build(
     connection: duckdb.DuckDBPyConnection,
     run_id: str,
     as_of: datetime,
-    published_as_of: datetime | None,
+    *,
+    is_earlier: bool,
 ) -> None:
     """Measure what a build has made of what was delivered.
 
     To be called when it ends, before more is loaded: staging looks at what is there.
+    Whether somebody asked for a moment before that of the last snapshot, `is_earlier`
+    says.
     """
-    is_earlier = published_as_of is not None and as_of < published_as_of
     record(
         connection,
         run_id,
         [
             *reconciliation.check_reconciliation(connection),
-            *deliveries.check_deliveries(connection, as_of, is_earlier=is_earlier),
+            *deliveries.check_deliveries(connection, as_of),
+            *volumes.check_volumes(connection),
             amounts.amounts_converted(connection),
             amounts.currencies_agree(connection),
             persons.persons_merged(connection),
@@ -78,12 +94,15 @@ def check_publication(
         [
             reconciliation.rows_reconciled(connection),
             files_kept(connection, home),
+            *deliveries.rows_kept(connection, home),
+            *deliveries.files_refused(connection),
             *deliveries.quarantined_shares(connection, home),
             persons.persons_segmented(connection),
             persons.segments_kept(connection),
-            *privacy.check_privacy(connection, home),
         ],
     )
+    # What was found is published, too, and so is looked at.
+    record(connection, run_id, privacy.check_privacy(connection, home))
 
 
 def pass_or_stop(
@@ -95,11 +114,18 @@ def pass_or_stop(
 
     Raises
     ------
+    ConfigurationError
+        If something is to be accepted that was not measured.
     GateFailedError
         If a check of severity `error` has failed and is not accepted; the message says
         what was found and how to accept it.
     """
+    connection.execute(
+        "delete from ledger.checks where run_id = ? and verdict = ?",
+        [run_id, _SET_ASIDE],
+    )
     if acceptance:
+        _refuse_unknown(connection, run_id, acceptance)
         connection.execute(
             "update ledger.checks set verdict = 'accepted', accepted_because = ? "
             "where run_id = ? and verdict = 'failed' and severity = 'error' "
@@ -114,6 +140,26 @@ def pass_or_stop(
             f"not published, the last good snapshot stands: {told}. If that is as it "
             f"should be: tessera publish {accepting} --reason '...'"
         )
+
+
+def _refuse_unknown(
+    connection: duckdb.DuckDBPyConnection, run_id: str, acceptance: Acceptance
+) -> None:
+    """Refuse to accept what was not measured: a name that is spelt otherwise."""
+    measured = [
+        name
+        for (name,) in connection.execute(
+            "select check_name from ledger.checks where run_id = ? order by all",
+            [run_id],
+        ).fetchall()
+    ]
+    for name in acceptance.check_names:
+        if name not in measured:
+            alike = [one for one in measured if one.split(":")[0] == name.split(":")[0]]
+            raise ConfigurationError(
+                f"--accept {name}: this run has no such check; it has "
+                f"{', '.join(alike) or 'none of that kind'}"
+            )
 
 
 def stopping(
@@ -171,12 +217,21 @@ def record_damage(
 
 
 def forget_checks(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
-    """Take back what was measured of a run, since it begins again."""
-    connection.execute(
-        "delete from ledger.checks "
-        "where run_id = ? and check_name <> 'snapshots_intact'",
-        [run_id],
-    )
+    """Take back what was measured of a run, since it begins again.
+
+    What was accepted is set aside: it is accepted still if the same is found again.
+    """
+    with transaction(connection):
+        connection.execute(
+            "delete from ledger.checks where run_id = ? "
+            "and check_name <> 'snapshots_intact' and verdict <> 'accepted'",
+            [run_id],
+        )
+        connection.execute(
+            "update ledger.checks set verdict = ? "
+            "where run_id = ? and verdict = 'accepted'",
+            [_SET_ASIDE, run_id],
+        )
 
 
 def findings(
@@ -184,12 +239,13 @@ def findings(
 ) -> list[str]:
     """List what did not pass and does not stop a run, each in a line of words.
 
-    What is new did pass, or was not measured, in the run that was published last.
+    What is new did pass, or was not measured, in the run that was published last, or
+    was nearer to its limit there. Refused files were told when they were loaded.
     """
     rows = connection.execute(
         """
         with known as (
-            select check_name from ledger.checks
+            select check_name, value from ledger.checks
             where verdict <> 'passed' and run_id = (
                 select max(run_id) from ledger.runs
                 where status = 'published' and run_id < $1
@@ -199,7 +255,14 @@ def findings(
         where run_id = $1 and (
             verdict = 'accepted' or (severity = 'warn' and verdict = 'failed')
         )
-        and not ($2 and check_name in (from known))
+        and not ($2 and (
+            check_name like 'files_refused:%'
+            or exists (
+                from known
+                where known.check_name = checks.check_name
+                and known.value >= checks.value
+            )
+        ))
         order by check_name
         """,
         [run_id, only_new],
@@ -216,14 +279,14 @@ def record(
 ) -> None:
     """Replace the rows of these checks in one transaction.
 
-    What was accepted stays accepted while its value is the same.
+    What was accepted stays accepted while the same is found.
     """
     with transaction(connection):
         accepted = dict(
             connection.execute(
-                "select (check_name, value), accepted_because from ledger.checks "
-                "where run_id = ? and verdict = 'accepted'",
-                [run_id],
+                "select (check_name, value, explanation), accepted_because "
+                "from ledger.checks where run_id = ? and verdict in ('accepted', ?)",
+                [run_id, _SET_ASIDE],
             ).fetchall()
         )
         connection.execute(
@@ -232,7 +295,8 @@ def record(
             [run_id, [check.check_name for check in checks]],
         )
         for check in checks:
-            because = accepted.get((check.check_name, check.value))
+            told = redact(check.explanation)
+            because = accepted.get((check.check_name, check.value, told))
             stays = because is not None and check.stops
             connection.execute(
                 "insert into ledger.checks by name select ? as run_id, "
@@ -245,7 +309,7 @@ def record(
                     check.value,
                     check.limit_value,
                     "accepted" if stays else check.verdict,
-                    redact(check.explanation),
+                    told,
                     because if stays else None,
                 ],
             )

@@ -151,6 +151,10 @@ def run(
     from warehouse import alerting, snapshots, stages
     from warehouse.checks import Acceptance
 
+    def tell(result: stages.StageResult) -> None:
+        say_stage(result)
+        alerting.warn(home, result, where="tessera run")
+
     with alerting.alerted(home, "tessera run"), console.status("starting") as status:
         results = stages.run(
             home,
@@ -158,10 +162,8 @@ def run(
             full_refresh=full_refresh,
             acceptance=Acceptance(accepted, reason) if accepted or reason else None,
             progress=shown(status),
-            on_stage=say_stage,
+            on_stage=tell,
         )
-    if results[-1].stage == "publish":
-        alerting.warn(home, results[-1].details.get("news", []), where="tessera run")
     if len(results) == 1:
         console.print("nothing new: the current snapshot stands")
     if not as_json:

@@ -432,7 +432,8 @@ def _record_refusal(
     """Record a refused file, once for the same content and reason."""
     source, dump, reason = arrival.source, arrival.dump, redact(reason)
     load.summary.n_refused += 1
-    load.summary.warnings.append(f"{source.name}/{dump.file}: refused: {reason}")
+    told = f"{source.name}/{dump.file}: refused: {reason}"
+    load.summary.warnings.append(told)
     try:
         sha256 = "" if dump.refusal else hash_file(dump.path)
     except OSError:
@@ -443,3 +444,4 @@ def _record_refusal(
     ]:
         file = _ledger_file(load, source, dump, sha256)
         insert_ledger(load.connection, file, LineCounts(), "refused", reason)
+        load.summary.newly_refused.append(told)

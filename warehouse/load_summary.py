@@ -7,7 +7,10 @@ from warehouse.raw_rows import LineCounts
 
 @dataclass
 class LoadSummary:
-    """What one load did, in files and lines; and what somebody should look at."""
+    """What one load did, in files and lines; and what somebody should look at.
+
+    `newly_refused` are those of the refused files that no load has told of before.
+    """
 
     n_files: int = 0
     n_loaded: int = 0
@@ -19,6 +22,7 @@ class LoadSummary:
     n_quarantined: int = 0
     n_blank: int = 0
     warnings: list[str] = field(default_factory=list)
+    newly_refused: list[str] = field(default_factory=list)
 
     def add_loaded(self, counts: LineCounts) -> None:
         """Count a file that was loaded, and its lines."""

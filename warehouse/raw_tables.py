@@ -192,6 +192,10 @@ LEDGER = {
         "ping_first_after": "INTEGER",  # seconds; null, too, where there are no pings
         "ping_every": "INTEGER",
     },
+    "ledger.silences_told": {  # see `overdue`
+        "source": "VARCHAR NOT NULL",
+        "last_delivery": "DATE NOT NULL",
+    },
     "ledger.source_fields": {  # names that a source has used and its map does not
         "source": "VARCHAR NOT NULL",
         "name": "VARCHAR NOT NULL",

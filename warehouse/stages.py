@@ -16,6 +16,7 @@ from warehouse import (
     identity,
     keeping,
     ledger,
+    overdue,
     preflight,
     segmentation,
     snapshots,
@@ -27,6 +28,7 @@ from warehouse.connection import open_work, transaction
 from warehouse.errors import TesseraError
 from warehouse.faults import fault_point
 from warehouse.framing import StageResult, framed, utc_now
+from warehouse.gates import privacy
 from warehouse.home import Home, writer_lock
 from warehouse.load import load_inbox
 from warehouse.publication import (
@@ -69,6 +71,7 @@ def load(
                     f"{source}/{file} {done / max(total, 1):.0%}"
                 ),
             )
+            late = overdue.newly_overdue(connection, utc_now())
             changed = summary.n_loaded > 0 or versions.is_behind(connection, home)
             if changed:
                 run = ledger.open_run(connection, utc_now())
@@ -85,8 +88,9 @@ def load(
             seconds=watch(),
             n_rows=summary.n_accepted,
             changed=changed,
-            message=summary.in_words(),
+            message="\n".join([summary.in_words(), *late]),
             as_of=as_of,
+            details={"news": [*summary.newly_refused, *late]},
         )
 
 
@@ -118,6 +122,7 @@ def build(
             keeping.refuse_if_not_loaded(connection, home)
             preflight.require_for_build(connection, home)
             run = ledger.open_run(connection, utc_now())
+            is_asked = as_of is not None
             as_of = as_of or ledger.midnight_after_last_event(connection)
             ledger.update_run(
                 connection,
@@ -157,10 +162,8 @@ def build(
             ledger.record_stage(
                 connection, run.run_id, "build", watch(), n_rows, n_bytes
             )
-            before = ledger.published_run(home)
-            checks.check_build(
-                connection, run.run_id, as_of, before.as_of if before else None
-            )
+            is_earlier = is_asked and _is_before_published(home, as_of)
+            checks.check_build(connection, run.run_id, as_of, is_earlier=is_earlier)
             ledger.end_build(connection, home)
             stops = checks.stopping(connection, run.run_id)
         return StageResult(
@@ -246,11 +249,15 @@ def publish(
 
     Raises
     ------
+    ConfigurationError
+        If the reason of an acceptance cannot be published, or its check is unknown.
     GateFailedError
         If a check of severity `error` fails; the current snapshot stays.
     TesseraError
         If there is no finished build.
     """
+    if acceptance:
+        privacy.refuse_personal(acceptance.reason, home)
     with framed(home) as watch:
         with prepared(home) as connection:
             run = ledger.last_run(connection)
@@ -338,6 +345,8 @@ def run(
         if on_stage:
             on_stage(result)
 
+    if acceptance:
+        privacy.refuse_personal(acceptance.reason, home)
     with writer_lock(home):
         done(load(home, as_of=as_of, progress=progress))
         if not full_refresh and _is_up_to_date(home, as_of):
@@ -360,6 +369,12 @@ def _build_models(
     if built.failures:
         raise TesseraError(transform.failure_in_words(home, built.failures))
     return built
+
+
+def _is_before_published(home: Home, as_of: datetime) -> bool:
+    """Tell whether a moment is before that of the last snapshot."""
+    before = ledger.published_run(home)
+    return before is not None and before.as_of is not None and as_of < before.as_of
 
 
 def _run_with_build(connection: duckdb.DuckDBPyConnection) -> ledger.Run:

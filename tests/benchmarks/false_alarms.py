@@ -1,7 +1,7 @@
 """How often the gates of volume stop a day that is as it should be.
 
 Days of the reference data, where it is there, and of made-up sources, each judged by
-the rule of `warehouse.gates.deliveries`.
+the rule of `warehouse.gates.volumes`.
 """
 
 import statistics
@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 
 from warehouse.gates.check import limit_of
-from warehouse.gates.deliveries import LEAST_WEEKS, _share_missing, _times_usual
+from warehouse.gates.volumes import LEAST_WEEKS, _share_missing, _times_usual
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "data"
 KNOWN = {

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from warehouse import alerting
+from warehouse import alerting, stages
 from warehouse.cli import main
 from warehouse.errors import ConfigurationError, TesseraError, WarehouseBusyError
+from warehouse.framing import StageResult
 from warehouse.home import Home
 
 CANARY = "canary-T0K3N"
@@ -163,18 +164,50 @@ def test_an_address_that_others_may_read_is_not_used(home: Home, hook: Hook, cap
     assert "chmod 600" in caplog.text
 
 
+def publication(**details) -> StageResult:
+    return StageResult("publish", 0.1, 3, True, "snapshot 7", None, details)
+
+
 def test_a_gate_that_warns_is_told_and_a_stage_without_warnings_is_not(
     home: Home, hook: Hook
 ):
     put_address(home, hook.url)
-    alerting.warn(home, [], where="publish")
+    alerting.warn(home, publication(), where="publish")
     assert hook.received == []
 
-    alerting.warn(home, ["warning: segments_kept: half of them moved"], where="publish")
+    news = ["warning: segments_kept: half of them moved"]
+    alerting.warn(home, publication(news=news), where="publish")
 
     ((_, told),) = hook.received
     assert told["status"] == "warned"
     assert told["reason"] == "segments_kept: half of them moved"
+    assert "The snapshot is published" in told["what_to_do"]
+
+
+def test_what_calls_people_or_makes_a_link_in_a_chat_does_neither(
+    home: Home, hook: Hook
+):
+    put_address(home, hook.url)
+    news = ["events_silent: @channel, <!here> and [this](https://bad.example)"]
+    alerting.warn(home, publication(news=news), where="publish")
+
+    text = hook.received[0][1]["text"]
+    assert not any(sign in text for sign in ("@channel", "<!", "]("))
+
+
+def test_a_file_that_is_refused_is_told_once_though_nothing_is_published(
+    home: Home, hook: Hook, open_inbox
+):
+    inbox = open_inbox(home.root)
+    put_address(home, hook.url)
+    inbox.put("a.jsonl.gz", b"no gzip at all")
+
+    for _ in range(2):
+        alerting.warn(home, stages.load(home), where="load")
+
+    ((_, told),) = hook.received
+    assert told["reason"].startswith("shop/a.jsonl.gz: refused: ")
+    assert "`tessera status`" in told["what_to_do"]
 
 
 def test_tessera_run_sends_what_it_failed_of(home: Home, hook: Hook, caplog):

@@ -6,11 +6,17 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse import checks
+from warehouse import checks, stages
 from warehouse.errors import ConfigurationError, GateFailedError
 from warehouse.gates.amounts import amounts_converted, currencies_agree
 from warehouse.gates.check import Check, judged, limits
-from warehouse.gates.persons import persons_kept, persons_merged, segments_kept
+from warehouse.gates.persons import (
+    persons_kept,
+    persons_merged,
+    persons_segmented,
+    segments_kept,
+)
+from warehouse.home import Home
 from warehouse.raw_tables import create_tables
 
 ROOT = Path(__file__).parents[2]
@@ -141,6 +147,22 @@ def test_where_nobody_was_or_is_segmented_nobody_has_moved(
     assert (check.verdict, check.value) == ("passed", 0)
 
 
+def test_where_persons_were_segmented_nobody_may_be_left_without(
+    segmented: duckdb.DuckDBPyConnection,
+):
+    segmented.execute("create schema marts")
+    segmented.execute("create table marts.users as from segments.user_segments")
+    assert persons_segmented(segmented).value == 0
+    segmented.execute("delete from segments.user_segments")
+
+    assert (persons_segmented(segmented).value, persons_segmented(segmented).stops) == (
+        110,
+        True,
+    )
+    segmented.execute("delete from previous.user_segments")
+    assert persons_segmented(segmented).value == 0
+
+
 @pytest.fixture
 def known() -> duckdb.DuckDBPyConnection:
     """A warehouse that has published forty persons, and knows them still."""
@@ -242,14 +264,57 @@ def test_what_is_accepted_is_on_record_and_stays_while_it_is_the_same(ledger):
     assert checks.findings(ledger, "run_1", only_new=True) == checks.findings(
         ledger, "run_1"
     )
-    record(ledger, judged("volume_drop", 9, "measured again"))
+    record(ledger, judged("volume_drop", 9, "volume_drop is 9"))
     checks.pass_or_stop(ledger, "run_1")
+    record(ledger, judged("volume_drop", 9, "on another day"))
+    with pytest.raises(GateFailedError, match="on another day"):
+        checks.pass_or_stop(ledger, "run_1")
     record(ledger, judged("volume_drop", 10, "worse"))
     with pytest.raises(GateFailedError, match="worse"):
         checks.pass_or_stop(ledger, "run_1")
     record(ledger, judged("volume_drop", 0, "well"))
     checks.pass_or_stop(ledger, "run_1")
     assert verdicts(ledger)["volume_drop"] == ("passed", None)
+
+
+def test_what_is_accepted_outlives_a_run_that_begins_again_and_finds_the_same(ledger):
+    with pytest.raises(GateFailedError):
+        checks.pass_or_stop(ledger, "run_1", checks.Acceptance(NAMES[:1], "closed"))
+
+    checks.forget_checks(ledger, "run_1")
+    record(ledger, judged("volume_drop", 9, "volume_drop is 9"))
+    checks.pass_or_stop(ledger, "run_1")
+    assert verdicts(ledger) == {"volume_drop": ("accepted", "closed")}
+
+    checks.forget_checks(ledger, "run_1")
+    checks.pass_or_stop(ledger, "run_1")
+    assert verdicts(ledger) == {}
+
+
+def test_only_what_was_measured_is_accepted(ledger):
+    misspelt = checks.Acceptance(("group_size:personas",), "so it is")
+
+    with pytest.raises(
+        ConfigurationError, match=r"no such check; it has group_size:segments\.personas"
+    ):
+        checks.pass_or_stop(ledger, "run_1", misspelt)
+
+
+@pytest.mark.parametrize(
+    "reason", ["told by ann@example.org", "asked +49 170 1234567", "Zaphod said so"]
+)
+def test_a_reason_that_is_personal_is_not_published(tmp_path: Path, reason: str):
+    home = Home.at(tmp_path)
+    home.secrets.mkdir()
+    (home.secrets / "canaries.txt").write_text("zaphod\n")
+    acceptance = checks.Acceptance(NAMES, reason)
+
+    with pytest.raises(ConfigurationError, match="--reason is published") as refused:
+        stages.publish(home, acceptance=acceptance)
+    with pytest.raises(ConfigurationError, match="--reason is published"):
+        stages.run(home, acceptance=acceptance)
+    assert reason not in str(refused.value)
+    assert not home.warehouse.exists()
 
 
 def test_what_the_last_snapshot_warned_of_is_no_news(ledger):
@@ -263,6 +328,13 @@ def test_what_the_last_snapshot_warned_of_is_no_news(ledger):
         judged("orders_unmatched", 0.9, "most orders"),
     ]
     checks.record(ledger, "run_2", found)
+    assert checks.findings(ledger, "run_2", only_new=True) == [
+        "warning: orders_unmatched: most orders"
+    ]
+    checks.record(ledger, "run_3", [judged("duplicate_share", 0.95, "even more")])
+    assert checks.findings(ledger, "run_3", only_new=True) == [
+        "warning: duplicate_share: even more"
+    ]
 
     assert checks.findings(ledger, "run_2") == [
         "warning: duplicate_share: still many",
@@ -284,6 +356,7 @@ def test_what_is_told_of_a_check_names_nobody(ledger):
     [
         ("volume_drop", " ", "--reason"),
         ("no_such_check", "because", "no limit for no_such_check"),
+        ("models_and_tests:marts", "because", "cannot be accepted"),
     ],
 )
 def test_an_acceptance_names_a_check_and_a_reason(name: str, reason: str, told: str):

@@ -9,14 +9,24 @@ import pytest
 from warehouse.connection import open_work
 from warehouse.gates.check import Check
 from warehouse.gates.deliveries import check_deliveries, quarantined_shares
-from warehouse.gates.privacy import check_privacy
+from warehouse.gates.privacy import BATCH, check_privacy
 from warehouse.gates.reconciliation import check_reconciliation
+from warehouse.gates.volumes import check_volumes
 from warehouse.home import Home
 from warehouse.raw_tables import create_tables
 
 AS_OF = datetime(2026, 3, 3, 6)
 YESTERDAY = date(2026, 3, 2)
 BEFORE = YESTERDAY - timedelta(days=1)
+
+
+FILE = (
+    "insert into ledger.files by name select ? as file_id, ? as load_id, "
+    "'web' as source, 'f' || file_id as file, 'events' as kind, "
+    "'h' || file_id as sha256, 'loaded' as status, 1 as n_bytes, ? as n_lines, "
+    "0 as n_accepted, 0 as n_duplicate, 0 as n_quarantined, 0 as n_blank, "
+    "0 as n_withheld, timestamp '2026-02-28 01:00:00' as loaded_at"
+)
 
 
 class Deliveries:
@@ -86,7 +96,9 @@ class Deliveries:
         )
 
     def check(self, as_of: datetime = AS_OF) -> dict[str, Check]:
-        found = check_deliveries(self.connection, as_of)
+        found = check_deliveries(self.connection, as_of) + check_volumes(
+            self.connection
+        )
         return {check.check_name: check for check in found}
 
 
@@ -167,13 +179,53 @@ def test_a_day_is_judged_when_it_is_new_and_again_when_it_has_changed(
     deliveries.publish(1, day=BEFORE)
     assert "volume_drop:web/events" not in deliveries.check()
 
-    deliveries.compare(10, source="app")
-    deliveries.publish(11, source="app")
+    deliveries.compare(10, source="app", day=BEFORE)
+    deliveries.publish(11, source="app", day=BEFORE)
     assert "volume_drop:app/events" not in deliveries.check()
     deliveries.connection.execute(
         "update previous.source_days set n_rows = 12 where source = 'app'"
     )
     assert deliveries.check()["volume_drop:app/events"].stops
+
+
+def test_a_tiny_day_does_not_hide_a_broken_one(deliveries: Deliveries):
+    deliveries.compare(200, usual_rows=1000, least_rows=900, most_rows=1200, day=BEFORE)
+    deliveries.compare(1, usual_rows=20, least_rows=18)
+
+    check = deliveries.check()["volume_drop:web/events"]
+    assert (check.value, check.stops) == (0.8, True)
+    assert "200 on 2026-03-01" in check.explanation
+
+
+def test_a_drop_that_goes_on_was_accepted_and_another_one_was_not(
+    deliveries: Deliveries,
+):
+    deliveries.compare(10, day=BEFORE)
+    deliveries.publish(10, day=BEFORE)
+    deliveries.compare(9)
+    assert not deliveries.check()["volume_drop:web/events"].stops
+
+    deliveries.connection.execute(
+        "update intermediate.int_source_days_compared set n_rows = 25 "
+        "where day_date = ?",
+        [BEFORE],
+    )
+    deliveries.publish(25, day=BEFORE)
+    deliveries.connection.execute("delete from previous.source_days where n_rows = 10")
+    deliveries.compare(9, source="mail")
+    deliveries.publish(100, day=BEFORE, source="mail")
+    assert deliveries.check()["volume_drop:web/events"].stops
+    assert deliveries.check()["volume_drop:mail/events"].stops
+
+
+def test_a_new_source_and_days_before_those_that_were_published_are_not_judged(
+    deliveries: Deliveries,
+):
+    deliveries.compare(1, source="app")
+    deliveries.compare(1, source="mail", day=BEFORE)
+    deliveries.publish(100, source="mail")
+
+    assert not any(name.startswith("volume") for name in deliveries.check())
 
 
 def test_before_the_first_snapshot_no_day_is_judged(deliveries: Deliveries):
@@ -196,6 +248,20 @@ def test_one_kind_of_event_that_falls_silent_stops_a_publication(
     check = deliveries.check()["events_silent:web/events"]
     assert (check.value, check.stops) == (1, True)
     assert "add_to_cart on 2026-03-02 (usually 40)" in check.explanation
+
+
+def test_a_kind_of_event_that_has_ended_is_asked_once(deliveries: Deliveries):
+    deliveries.compare(95)
+    deliveries.compare(95, day=BEFORE)
+    for day in (BEFORE, YESTERDAY):
+        deliveries.silence("add_to_cart", day_date=day)
+    assert deliveries.check()["events_silent:web/events"].value == 2
+
+    deliveries.publish(95, day=BEFORE)
+    check = deliveries.check()["events_silent:web/events"]
+    assert (check.value, check.stops) == (0, False)
+    deliveries.silence("search")
+    assert deliveries.check()["events_silent:web/events"].value == 1
 
 
 @pytest.mark.parametrize(("silent_days", "verdict"), [(0, "passed"), (2, "passed")])
@@ -232,24 +298,33 @@ def test_the_days_of_a_silent_source_are_told_with_what_came_last(
     deliveries: Deliveries,
 ):
     deliveries.count(*(YESTERDAY - timedelta(days=back) for back in range(3, 12)))
-    file = (
-        "insert into ledger.files by name select ? as file_id, ? as load_id, "
-        "'web' as source, 'f' || file_id as file, 'events' as kind, "
-        "'h' || file_id as sha256, 'loaded' as status, 1 as n_bytes, ? as n_lines, "
-        "0 as n_accepted, 0 as n_duplicate, 0 as n_quarantined, 0 as n_blank, "
-        "0 as n_withheld, timestamp '2026-02-28 01:00:00' as loaded_at"
-    )
-    deliveries.connection.execute(file, [1, 1, 90])
+    deliveries.connection.execute(FILE, [1, 1, 90])
     deliveries.connection.execute(
-        file.replace("'web'", "'other'"),
+        FILE.replace("'web'", "'other'"),
         [2, 2, 90],
     )
     explanation = deliveries.check()["source_fresh:web/events"].explanation
     assert "its last file came at 2026-02-28 01:00:00 UTC" in explanation
 
-    deliveries.connection.execute(file, [3, 2, 0])
+    deliveries.connection.execute(FILE, [3, 2, 0])
     explanation = deliveries.check()["source_fresh:web/events"].explanation
     assert "the last load had 0 lines of it" in explanation
+
+
+def test_a_list_of_customers_that_does_not_come_any_more_is_told(
+    deliveries: Deliveries,
+):
+    weekly = FILE.replace("'events'", "'users'").replace(
+        "timestamp '2026-02-28 01:00:00'",
+        "timestamp '2026-02-28 01:00:00' - interval 7 day * ?",
+    )
+    for week in range(5):
+        deliveries.connection.execute(weekly, [week, week, 90, week])
+
+    assert deliveries.check()["source_fresh:web/users"].verdict == "passed"
+    check = deliveries.check(AS_OF + timedelta(days=14))["source_fresh:web/users"]
+    assert (check.verdict, check.value) == ("failed", 16 / 7)
+    assert "its last file came on 2026-02-28, 16 days" in check.explanation
 
 
 def test_a_source_that_mostly_repeats_itself_is_told(deliveries: Deliveries):
@@ -345,6 +420,20 @@ def test_an_address_or_a_number_in_any_text_stops_a_publication(
     assert (check.value, check.stops) == (1, True)
     assert "example" not in check.explanation
     assert "170" not in check.explanation
+
+
+def test_one_address_among_many_that_only_look_like_one_is_found(published):
+    published[1].execute(
+        "insert into marts.page_views (page_path) "
+        f"select '/img/' || n || '@2x.png' from range({BATCH + 1}) as t (n)"
+    )
+    assert privacy(published)["personal_data"].verdict == "passed"
+    assert "personal_data:marts.page_views.page_path" not in privacy(published)
+    published[1].execute(
+        "insert into marts.page_views (page_path) values ('/u/ann@example.org')"
+    )
+
+    assert privacy(published)["personal_data:marts.page_views.page_path"].value == 1
 
 
 def test_a_planted_text_is_found_wherever_it_is_and_not_told(published):

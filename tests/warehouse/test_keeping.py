@@ -6,6 +6,7 @@ import pytest
 from warehouse import keeping, snapshots, stages
 from warehouse.connection import open_work
 from warehouse.errors import TesseraError
+from warehouse.gates import deliveries
 
 
 @pytest.fixture
@@ -64,6 +65,33 @@ def test_other_bytes_of_the_same_name_are_missing_unless_they_replace(inbox):
 
     inbox.describe(on_redelivery="replace")
     assert missing(inbox) == []
+
+
+def test_rows_that_a_file_has_no_longer_stop_a_publication(inbox):
+    inbox.describe(on_redelivery="replace")
+    whole = [{"user": f"u{number}"} for number in range(100)]
+    inbox.put_events("a.jsonl", *whole)
+    inbox.load()
+    with duckdb.connect(str(inbox.home.current.resolve())) as snapshot:
+        snapshot.execute(
+            f"attach '{inbox.home.work_database}' as work (read_only);"
+            "create or replace table ops.loaded_files as from work.ledger.files"
+        )
+    assert rows_kept(inbox) == [("passed", 0)]
+
+    inbox.put_events("a.jsonl", *whole[:90])
+    inbox.load()
+    assert rows_kept(inbox) == [("passed", 10 / 101)]
+    inbox.put_events("a.jsonl", *whole[:89])
+    inbox.put_events("c.jsonl", *whole[:50])
+    inbox.load()
+    assert rows_kept(inbox) == [("failed", 11 / 101)]
+
+
+def rows_kept(inbox) -> list[tuple[str, float]]:
+    with open_work(inbox.home) as connection:
+        found = deliveries.rows_kept(connection, inbox.home)
+    return [(check.verdict, check.value) for check in found]
 
 
 def test_nothing_is_built_before_the_inbox_is_read_again(inbox):

@@ -1,38 +1,21 @@
-"""What sources delivered: how fresh it is, how much, and how much of it was good."""
+"""What sources delivered: how fresh it is, how much is whole, and how much is good."""
 
-from collections.abc import Callable
 from datetime import datetime
-from itertools import groupby
 
 import duckdb
 
-from warehouse.connection import rows_by_name
-from warehouse.gates.check import Check, judged, limit_of
+from warehouse.gates.check import Check, judged
 from warehouse.home import Home
 from warehouse.snapshots import attached_current
 
-LEAST_WEEKS = 4  # of the eight before a day: fewer do not tell what is usual
-BELOW_ALL = 0.5  # of the least that these weeks had: less was not seen before
-BEYOND_ALL = 2.0  # times the most that any day of them had
-CHANGED = 0.1  # a day that was judged is judged again if so much of it is new
-
 
 def check_deliveries(
-    connection: duckdb.DuckDBPyConnection, as_of: datetime, *, is_earlier: bool = False
+    connection: duckdb.DuckDBPyConnection, as_of: datetime
 ) -> list[Check]:
-    """Measure, at the end of a build, how fresh and how much each source is.
-
-    A day is judged when it is over, and again when what is known of it has changed.
-    None is before the first snapshot, or if this `is_earlier` than the last one, at
-    which they were judged.
-    """
-    days = [] if is_earlier else _days_to_judge(connection)
+    """Measure, at the end of a build, how fresh each source is and what it repeats."""
     return [
         *_sources_fresh(connection, as_of),
-        *_days_missing(days),
-        *_volumes(days, "volume_drop", _share_missing),
-        *_volumes(days, "volume_spike", _times_usual),
-        *_events_silent(connection, days),
+        *_lists_fresh(connection, as_of),
         *_duplicate_shares(connection),
     ]
 
@@ -67,29 +50,78 @@ def quarantined_shares(
     ]
 
 
-def _days_to_judge(connection: duckdb.DuckDBPyConnection) -> list[dict]:
-    """List the days of sources that are new, or not what they were.
+def rows_kept(connection: duckdb.DuckDBPyConnection, home: Home) -> list[Check]:
+    """Measure, by source, which share of published rows is gone from their own files.
 
-    Where there is no snapshot yet, none is: what is imported may end with half a day.
+    A file that is delivered again replaces what it said, if its source says so: one
+    that was cut short takes history with it. Files that are gone are another check's.
     """
-    return rows_by_name(
-        connection,
-        f"""
-        select days.*
-        from intermediate.int_source_days_compared as days
-        left join previous.source_days as before
-            on days.source = before.source
-            and days.kind = before.kind
-            and days.day_date = before.day_date
-        where
-            exists (from previous.source_days)
-            and (
-                before.n_rows is null
-                or abs(days.n_rows - before.n_rows) > {CHANGED} * before.n_rows
+    with attached_current(connection, home) as is_there:
+        if not is_there:
+            return []
+        rows = connection.execute(
+            """
+            with published as (
+                select source, file, sum(n_accepted + n_duplicate) as n_rows
+                from current_snapshot.ops.loaded_files
+                where status = 'loaded'
+                group by source, file
+            ),
+            loaded as (
+                select source, file, sum(n_accepted + n_duplicate) as n_rows
+                from ledger.files
+                where status = 'loaded'
+                group by source, file
             )
-        order by days.source, days.kind, days.day_date
-        """,
-    )
+            select
+                source, sum(published.n_rows),
+                sum(greatest(published.n_rows - loaded.n_rows, 0)) as n_lost,
+                count(*) filter (published.n_rows > loaded.n_rows),
+                arg_max(file, published.n_rows - loaded.n_rows)
+            from published inner join loaded using (source, file)
+            group by source
+            order by source
+            """
+        ).fetchall()
+    return [
+        judged(
+            "rows_kept",
+            n_lost / max(n_rows, 1),
+            f"of {n_rows:,} rows of the last snapshot {n_lost:,} are gone: {n_files:,} "
+            f"files came again with fewer, most of all {file}; deliver them whole"
+            if n_lost
+            else f"the files of {n_rows:,} rows of the last snapshot have them still",
+            subject=source,
+            n_rows=n_rows,
+        )
+        for source, n_rows, n_lost, n_files, file in rows
+    ]
+
+
+def files_refused(connection: duckdb.DuckDBPyConnection) -> list[Check]:
+    """Count, by source, the files refused whole that have not come in since."""
+    rows = connection.execute(
+        """
+        select source, count(*), arg_max(file, file_id), arg_max(reason, file_id)
+        from (
+            select distinct on (source, file) * from ledger.files
+            order by source, file, file_id desc
+        )
+        where status = 'refused'
+        group by source
+        order by source
+        """
+    ).fetchall()
+    return [
+        judged(
+            "files_refused",
+            n_files,
+            f"{n_files:,} files are refused, the last {file}: {reason}; "
+            "`tessera status` lists them, and every load tries them again",
+            subject=source,
+        )
+        for source, n_files, file, reason in rows
+    ]
 
 
 def _sources_fresh(
@@ -158,109 +190,48 @@ def _sources_fresh(
     return found
 
 
-def _days_missing(days: list[dict]) -> list[Check]:
-    """Count the days of which a source has nothing, where it has of later ones."""
-    least_rows = limit_of("days_missing").least_rows
-    found = []
-    for subject, of_source in groupby(days, key=_subject):
-        known = [day for day in of_source if day["n_weeks"] >= LEAST_WEEKS]
-        missing = [
-            f"{day['day_date']} (usually {day['usual_rows']:,.0f})"
-            for day in known
-            if day["n_rows"] == 0 and day["usual_rows"] >= least_rows
-        ]
-        if known:
-            told = f"nothing of {', '.join(missing)}; a holiday, or a dump that is lost"
-            found.append(
-                judged(
-                    "days_missing",
-                    len(missing),
-                    told if missing else "no day is without any row",
-                    subject=subject,
-                )
-            )
-    return found
+def _lists_fresh(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> list[Check]:
+    """Compare how long ago customers, consents or answers came with how often they do.
 
-
-def _share_missing(day: dict) -> float:
-    """Tell which share of a day's usual volume is missing, if it is out of range.
-
-    A day without any row may be a holiday: `_days_missing` tells of it.
+    They have no days of their own, so the days on which files came are counted.
     """
-    if not 0 < day["n_rows"] < BELOW_ALL * day["least_rows"]:
-        return 0.0
-    return 1 - day["n_rows"] / day["usual_rows"]
-
-
-def _times_usual(day: dict) -> float:
-    """Tell how many times its usual volume a day has, if it is out of range."""
-    if day["n_rows"] <= BEYOND_ALL * day["most_rows"]:
-        return 1.0
-    return day["n_rows"] / day["usual_rows"]
-
-
-def _volumes(
-    days: list[dict], name: str, measure: Callable[[dict], float]
-) -> list[Check]:
-    """Judge each source by the day that is furthest from the same weekday before."""
+    rows = connection.execute(
+        """
+        with days as (
+            select distinct source, kind, loaded_at::date as day_date
+            from ledger.files
+            where
+                kind not in ('events', 'order_lines')
+                and status in ('loaded', 'duplicate', 'replaced')
+        ),
+        gaps as (
+            select
+                *,
+                day_date - 1 - lag(day_date) over (
+                    partition by source, kind order by day_date
+                ) as silent_days
+            from days
+        )
+        select
+            source, kind, count(*), max(day_date), coalesce(max(silent_days), 0)
+        from gaps
+        group by source, kind
+        order by source, kind
+        """
+    ).fetchall()
     found = []
-    for subject, of_source in groupby(days, key=_subject):
-        known = [day for day in of_source if day["n_weeks"] >= LEAST_WEEKS]
-        if not known:
-            continue
-        day = max(known, key=measure)
+    for source, kind, n_days, last, usual in rows:
+        silent = max((as_of.date() - last).days - 1, 0)
         found.append(
             judged(
-                name,
-                measure(day),
-                f"{day['n_rows']:,} on {day['day_date']}, where that weekday has "
-                f"{day['usual_rows']:,.0f} (median of {day['n_weeks']} weeks, least "
-                f"{day['least_rows']:,}; most of any day {day['most_rows']:,}); the "
-                f"furthest of {len(known)} days judged",
-                subject=subject,
-                n_rows=max(day["usual_rows"], day["n_rows"]),
+                "source_fresh",
+                silent / (usual + 1),
+                f"its last file came on {last}, {silent} days before this is as of; "
+                f"{usual} days without any were the most before",
+                subject=f"{source}/{kind}",
+                n_rows=n_days,
             )
         )
-    return found
-
-
-def _events_silent(
-    connection: duckdb.DuckDBPyConnection, days: list[dict]
-) -> list[Check]:
-    """Count the kinds of events that came every week and are missing on a day."""
-    silences = rows_by_name(
-        connection,
-        "from intermediate.int_event_silences_measured "
-        "order by usual_rows desc, event_name, day_date",
-    )
-    limit = limit_of("events_silent")
-    found = []
-    for subject, of_source in groupby(days, key=_subject):
-        judged_days = {day["day_date"] for day in of_source}
-        silent = [
-            silence
-            for silence in silences
-            if f"{silence['source']}/events" == subject
-            and silence["day_date"] in judged_days
-            and silence["n_weeks"] >= LEAST_WEEKS
-            and silence["usual_rows"] >= limit.least_rows
-        ]
-        told = ", ".join(
-            f"{silence['event_name']} on {silence['day_date']} (usually "
-            f"{silence['usual_rows']:,.0f})"
-            for silence in silent[:5]
-        )
-        if subject.endswith("/events"):
-            found.append(
-                judged(
-                    "events_silent",
-                    len(silent),
-                    f"none of what came on that weekday of every week: {told}"
-                    if silent
-                    else "whatever comes every week has come",
-                    subject=subject,
-                )
-            )
     return found
 
 
@@ -283,14 +254,10 @@ def _duplicate_shares(connection: duckdb.DuckDBPyConnection) -> list[Check]:
         judged(
             "duplicate_share",
             n_copies / max(n_events + n_copies, 1),
-            f"of {n_events + n_copies:,} events {n_copies:,} are copies, and left out",
+            f"of {n_events + n_copies:,} events {n_copies:,} are copies, and left out; "
+            "where a folder of the inbox was renamed, give it its old name back",
             subject=source,
             n_rows=n_events + n_copies,
         )
         for source, n_events, n_copies in rows
     ]
-
-
-def _subject(day: dict) -> str:
-    """Name what a day is of."""
-    return f"{day['source']}/{day['kind']}"

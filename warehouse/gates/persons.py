@@ -57,8 +57,8 @@ def persons_kept(connection: duckdb.DuckDBPyConnection, *, is_earlier: bool) -> 
     connection : duckdb.DuckDBPyConnection
         The private warehouse, built.
     is_earlier : bool
-        Whether the build is as of an earlier moment than the last snapshot: then people
-        who came since are rightly missing.
+        Whether somebody asked for a moment before that of the last snapshot: people who
+        came since are rightly missing then.
     """
     if is_earlier:
         told = "not asked: this is as of an earlier moment than the last snapshot"
@@ -115,10 +115,11 @@ def events_unmatched(connection: duckdb.DuckDBPyConnection) -> Check:
 
 
 def persons_segmented(connection: duckdb.DuckDBPyConnection) -> Check:
-    """Every person has one segment, unless nobody was segmented at all."""
+    """Every person has one segment, unless nobody was segmented, then or now."""
     n_missing = connection.execute(
         "select count(*) from marts.users anti join segments.user_segments "
-        "using (user_id) where exists (from segments.user_segments)"
+        "using (user_id) where exists (from segments.user_segments) "
+        "or exists (from previous.user_segments)"
     ).fetchall()[0][0]
     return judged(
         "persons_segmented",

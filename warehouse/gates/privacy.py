@@ -5,15 +5,18 @@ every text that readers would see, for what it may have let through, for what wa
 planted to be found, and for descriptions of so few people that they describe somebody.
 """
 
+from collections import Counter
+
 import duckdb
 
+from warehouse.errors import ConfigurationError
 from warehouse.gates.check import Check, judged
 from warehouse.home import Home
 from warehouse.redaction import looks_personal, redact
 from warehouse.snapshots import PUBLISHED_SCHEMAS
 
 FEWEST = 5  # people, as ml.features.FEWEST_DESCRIBED
-MOST_SUSPECTS = 10_000  # texts of a column: what is personal is soon found among them
+BATCH = 10_000  # suspects read at a time
 
 
 def check_privacy(connection: duckdb.DuckDBPyConnection, home: Home) -> list[Check]:
@@ -29,22 +32,18 @@ def check_privacy(connection: duckdb.DuckDBPyConnection, home: Home) -> list[Che
     n_columns = 0
     for table, columns in _texts(connection).items():
         n_columns += len(columns)
-        for column, suspects, n_canaries in _suspects(
-            connection, table, columns, canaries
-        ):
-            n_personal = sum(redact(text) != text for text in suspects)
-            if n_personal:
-                found.append(
-                    judged(
-                        "personal_data",
-                        n_personal,
-                        f"{n_personal:,} texts of {table}.{column} look as if they "
-                        "held an address or a telephone number",
-                        subject=f"{table}.{column}",
-                    )
-                )
-            if n_canaries:
-                planted.append(f"{table}.{column}")
+        personal, with_canaries = _suspects(connection, table, columns, canaries)
+        found += [
+            judged(
+                "personal_data",
+                n_texts,
+                f"{n_texts:,} texts of {table}.{column} look as if they held an "
+                "address or a telephone number",
+                subject=f"{table}.{column}",
+            )
+            for column, n_texts in sorted(personal.items())
+        ]
+        planted += [f"{table}.{column}" for column in sorted(with_canaries)]
     told = f"{n_columns:,} columns of text were read"
     return [
         judged("personal_data", 0, f"{told}; others than those named hold nothing"),
@@ -58,6 +57,21 @@ def check_privacy(connection: duckdb.DuckDBPyConnection, home: Home) -> list[Che
         ),
         *_group_sizes(connection),
     ]
+
+
+def refuse_personal(text: str, home: Home) -> None:
+    """Refuse a text that is to be published and holds what must not be.
+
+    Raises
+    ------
+    ConfigurationError
+        If it holds a canary, an address or a telephone number; it is not quoted.
+    """
+    if redact(text) != text or any(one in text.lower() for one in _canaries(home)):
+        raise ConfigurationError(
+            "--reason is published, and holds an address, a telephone number or a text "
+            "of secrets/canaries.txt: say it without"
+        )
 
 
 def _canaries(home: Home) -> list[str]:
@@ -88,27 +102,40 @@ def _suspects(
     table: str,
     columns: list[str],
     canaries: list[str],
-) -> list[tuple[str, list[str], int]]:
-    """Tell of each column which texts are suspect, and how many hold a canary."""
+) -> tuple[Counter[str], set[str]]:
+    """Count, by column, the texts that are personal; name those that hold a canary."""
     texts = " union all ".join(
         f"(select distinct '{column}' as name, \"{column}\"::varchar as text "
         f"from {table})"
         for column in columns
     )
     suspect = looks_personal("text")
-    held = "list_filter($canaries::varchar[], canary -> contains(lower(text), canary))"
-    return connection.execute(
+    canary = "canary -> contains(lower(text), canary)"
+    held = f"len(list_filter($canaries::varchar[], {canary})) > 0"
+    rows = connection.execute(
         f"""
         select
             name,
-            coalesce(list(text) filter ({suspect}), [])[:{MOST_SUSPECTS}],
-            count(*) filter ({f"len({held}) > 0" if canaries else "false"})
-        from ({texts}) as texts
-        group by name
-        order by name
+            case when is_suspect then text end,
+            has_canary
+        from (
+            select
+                name, text, coalesce({suspect}, false) as is_suspect,
+                coalesce({held if canaries else "false"}, false) as has_canary
+            from ({texts}) as texts
+        )
+        where is_suspect or has_canary
         """,
         {"canaries": canaries} if canaries else None,
-    ).fetchall()
+    )
+    personal: Counter[str] = Counter()
+    with_canaries: set[str] = set()
+    while batch := rows.fetchmany(BATCH):
+        for name, text, has_canary in batch:
+            personal[name] += text is not None and redact(text) != text
+            if has_canary:
+                with_canaries.add(name)
+    return +personal, with_canaries
 
 
 def _group_sizes(connection: duckdb.DuckDBPyConnection) -> list[Check]:
