@@ -26,6 +26,19 @@ from warehouse.identity import LinkSummary
 from warehouse.keeping import files_kept
 from warehouse.redaction import redact
 
+OF_PUBLICATION = (
+    "rows_reconciled",
+    "files_kept",
+    "rows_kept",
+    "files_refused",
+    "quarantined_share",
+    "persons_segmented",
+    "segments_kept",
+    "segments_refitted",
+    "personal_data",
+    "canaries",
+    "group_size",
+)
 _SET_ASIDE = "set aside"  # a verdict that no reader ever sees
 
 
@@ -87,7 +100,8 @@ def check_build(
 def check_publication(
     connection: duckdb.DuckDBPyConnection, home: Home, run_id: str
 ) -> None:
-    """Measure what is about to be published."""
+    """Measure what is about to be published; an earlier attempt tells nothing more."""
+    forget_checks(connection, run_id, OF_PUBLICATION)
     record(
         connection,
         run_id,
@@ -216,21 +230,29 @@ def record_damage(
     record(connection, run_id, [judged("snapshots_intact", len(told), "; ".join(told))])
 
 
-def forget_checks(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
-    """Take back what was measured of a run, since it begins again.
+def forget_checks(
+    connection: duckdb.DuckDBPyConnection,
+    run_id: str,
+    kinds: tuple[str, ...] | None = None,
+) -> None:
+    """Take back what was measured of a run, or checks of some kinds, to begin again.
 
     What was accepted is set aside: it is accepted still if the same is found again.
     """
+    of_kinds = (
+        "run_id = ? and check_name <> 'snapshots_intact' and "
+        "(? is null or list_contains(?, split_part(check_name, ':', 1)))"
+    )
+    named = [run_id, kinds and list(kinds), kinds and list(kinds)]
     with transaction(connection):
         connection.execute(
-            "delete from ledger.checks where run_id = ? "
-            "and check_name <> 'snapshots_intact' and verdict <> 'accepted'",
-            [run_id],
+            f"delete from ledger.checks where {of_kinds} and verdict <> 'accepted'",
+            named,
         )
         connection.execute(
             "update ledger.checks set verdict = ? "
-            "where run_id = ? and verdict = 'accepted'",
-            [_SET_ASIDE, run_id],
+            f"where {of_kinds} and verdict = 'accepted'",
+            [_SET_ASIDE, *named],
         )
 
 

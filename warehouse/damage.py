@@ -19,6 +19,7 @@ import numpy as np
 
 from warehouse.connection import open_work, work_config
 from warehouse.errors import ConfigurationError, TesseraError
+from warehouse.faults import fault_point
 from warehouse.home import Home
 from warehouse.keys import Keyring, write_ahead_log
 from warehouse.raw_tables import create_tables
@@ -70,14 +71,18 @@ def set_aside_damaged(home: Home, *, thoroughly: bool) -> str | None:
     str or None
         What was found and where it lies now, in a sentence.
     """
+    was_there = home.work_database.exists()
     fault = _fault_of_work(home, thoroughly=thoroughly)
     if fault:
         found = f"{home.work_database} was damaged ({fault})"
         aside = _set_aside(home.work_database)
     elif thoroughly and (fault := _fault_of_vault(home)):
         found = f"{home.vault} was damaged ({fault})"
+        # The two belong together. Killed in between, the next load finds the vault.
+        if was_there:
+            _set_aside(home.work_database)
+            fault_point("load")
         aside = _set_aside(home.vault)
-        _set_aside(home.work_database)  # the two belong together
     else:
         return None
     told = f"{found} and is set aside as {aside}"

@@ -63,28 +63,36 @@ def framed(home: Home, *, reloads: bool = False) -> Generator[Callable[[], float
     """
     began = time.perf_counter()
     home.settings  # noqa: B018 - a wrong settings.yml is an error before anything
-    with writer_lock(home), _private_files():
-        found = damage.set_aside_damaged(home, thoroughly=reloads)
-        look_after_current(home, thorough=reloads)
+    with writer_lock(home), private_files():
+        with failures_told(home):
+            found = damage.set_aside_damaged(home, thoroughly=reloads)
+            look_after_current(home, thorough=reloads)
         if found and not reloads:
             raise TesseraError(
                 f"{found}: run `tessera run`, which reads the inbox again; the last "
                 "good snapshot stands"
             )
-        try:
+        with failures_told(home):
             settle_published(home)
             yield lambda: time.perf_counter() - began
-        except Exception as error:
-            told = explained(error, home)
-            _close_failed_run(home, told)
-            if told is error:
-                raise
-            raise told from error
         damage.remember_as_left(home)
 
 
 @contextmanager
-def _private_files() -> Generator[None]:
+def failures_told(home: Home) -> Generator[None]:
+    """Say in words what fails in a block, and keep it for the open run."""
+    try:
+        yield
+    except Exception as error:
+        told = explained(error, home)
+        _close_failed_run(home, told)
+        if told is error:
+            raise
+        raise told from error
+
+
+@contextmanager
+def private_files() -> Generator[None]:
     """Keep what a block writes from others; what they may read is said of each file."""
     usual = os.umask(0o077)
     try:

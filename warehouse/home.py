@@ -202,6 +202,16 @@ class Home:
             return Settings()
         return parse_config(Settings, read_yaml(path), path)
 
+    def make_inbox(self) -> None:
+        """Make the home and its inbox, where they are not there, for the owner to fill.
+
+        Others may look, whatever the umask, but not put anything there.
+        """
+        for folder in (self.root, self.inbox):
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                folder.chmod(0o755)
+
     def make_private_folders(self) -> None:
         """Make the folders that only the pipeline reads, whatever the umask."""
         for folder in (self.warehouse, self.spill, self.models, self.dbt):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from warehouse import checks, ledger, report, snapshots, transform, versions
+from warehouse import checks, ledger, recalling, report, snapshots, transform, versions
 from warehouse.connection import open_work
 from warehouse.faults import fault_point
 from warehouse.home import Home
@@ -97,7 +97,7 @@ def prepared(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
     """Open the private warehouse, with its tables and what the snapshot remembers."""
     with open_work(home) as connection:
         create_tables(connection)
-        snapshots.restore_ledger(connection, home, versions.highest_number(home))
+        recalling.restore_ledger(connection, home, versions.highest_number(home))
         yield connection
 
 

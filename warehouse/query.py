@@ -1,10 +1,11 @@
 """One question to a published snapshot, locked down: it reads, and that is all."""
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import duckdb
 from warehouse import snapshots
 from warehouse.errors import ConfigurationError, TesseraError
 from warehouse.home import Home
+from warehouse.snapshots import snapshot_path
+from warehouse.verifying import log_beside
 
 MEMORY = "1GiB"
 MOST_THREADS = 4
@@ -30,6 +33,11 @@ _LOCKED_DOWN = {
 _READ = (
     duckdb.StatementType.SELECT,  # also FROM, WITH, VALUES, DESCRIBE, SHOW, SUMMARIZE
     duckdb.StatementType.EXPLAIN,
+)
+
+
+_EXPLAIN = re.compile(
+    r"explain\s+(?:analyze\s+)?(?:\([^()]*\)\s*)?(.*)", re.IGNORECASE | re.DOTALL
 )
 
 
@@ -70,9 +78,8 @@ def asked(
     TesseraError
         If nothing is published yet, or the answer takes too long or too much memory.
     """
-    path, version = _find_snapshot(home, version)
     with (
-        locked_down(path) as connection,
+        _opened(home, version) as (connection, version),
         _time_limit(connection, seconds) as is_over,
     ):
         statement = _only_statement(connection, question)
@@ -99,19 +106,26 @@ def asked(
 
 @contextmanager
 def locked_down(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
-    """Open a snapshot for questions of anybody, by its resolved path."""
+    """Open a snapshot for questions of anybody, by its resolved path.
+
+    Raises
+    ------
+    TesseraError
+        If it does not open, or would be read with changes that lie beside it.
+    """
+    path = path.resolve()
     threads = min(MOST_THREADS, os.cpu_count() or 1)
+    go_back = "`tessera rollback` gives readers the last good snapshot"
+    if log_beside(path).exists():
+        raise TesseraError(
+            f"{log_beside(path)} would change what {path} says; {go_back}"
+        )
     try:
         connection = duckdb.connect(
-            str(path.resolve()),
-            read_only=True,
-            config={**_LOCKED_DOWN, "threads": str(threads)},
+            str(path), read_only=True, config={**_LOCKED_DOWN, "threads": str(threads)}
         )
     except duckdb.Error as error:
-        raise TesseraError(
-            f"{path} does not open: {error}; `tessera rollback` goes back to the "
-            "snapshot before"
-        ) from error
+        raise TesseraError(f"{path} does not open: {error}; {go_back}") from error
     try:
         connection.execute("set TimeZone = 'UTC'; set lock_configuration = true")
         yield connection
@@ -119,19 +133,39 @@ def locked_down(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def _find_snapshot(home: Home, version: int | None) -> tuple[Path, int]:
-    """Find the file of a version, or of the current one."""
-    if version is None:
-        if not home.current.exists():
-            raise TesseraError(
-                f"nothing is published yet in {home.root}: run `tessera run`"
-            )
-        path = home.current.resolve()
-        return path, int(path.stem.removeprefix("tessera_"))
-    if version not in (there := snapshots.versions(home)):
-        listed = ", ".join(map(str, there)) or "none"
-        raise ConfigurationError(f"no snapshot {version}; there are: {listed}")
-    return snapshots.snapshot_path(home, version), version
+@contextmanager
+def _opened(
+    home: Home, version: int | None
+) -> Generator[tuple[duckdb.DuckDBPyConnection, int]]:
+    """Open a version, or the current one, also if it just gives way to the next."""
+    with ExitStack() as stack:
+        wanted = _find_version(home, version)
+        try:
+            connection = stack.enter_context(locked_down(snapshot_path(home, wanted)))
+        except TesseraError:
+            if wanted == _find_version(home, version):
+                raise
+            wanted = _find_version(home, version)
+            connection = stack.enter_context(locked_down(snapshot_path(home, wanted)))
+        yield connection, wanted
+
+
+def _find_version(home: Home, version: int | None) -> int:
+    """Find a version, or the current one."""
+    if version is not None:
+        if version not in (there := snapshots.versions(home)):
+            listed = ", ".join(map(str, there)) or "none"
+            raise ConfigurationError(f"no snapshot {version}; there are: {listed}")
+        return version
+    pointed = snapshots.version_pointed_at(home)
+    if pointed is not None and home.current.exists():
+        return pointed
+    if pointed is not None or home.current.exists():
+        raise TesseraError(
+            f"{home.current} is no link to a snapshot any more; `tessera rollback` "
+            "gives readers the last good one"
+        )
+    raise TesseraError(f"nothing is published yet in {home.root}: run `tessera run`")
 
 
 def _only_statement(
@@ -154,13 +188,27 @@ def _only_statement(
         raise ConfigurationError(
             f"these are {len(statements)} statements; ask one at a time"
         )
-    if last.type not in _READ:
+    if last.type not in _READ or not _explains_a_question(connection, last):
         raise ConfigurationError(
             f"{last.type.name.replace('_', ' ')} is refused: a snapshot never changes, "
             "and a question can only read it (SELECT, FROM, WITH, DESCRIBE, SHOW, "
-            "SUMMARIZE, EXPLAIN)"
+            "SUMMARIZE, or EXPLAIN of these)"
         )
     return last
+
+
+def _explains_a_question(
+    connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement
+) -> bool:
+    """Tell whether an EXPLAIN, whose ANALYZE runs what it explains, is of a SELECT."""
+    if statement.type != duckdb.StatementType.EXPLAIN:
+        return True
+    said = _EXPLAIN.match(statement.query.strip())
+    try:
+        explained = connection.extract_statements(said[1] if said else "")
+    except duckdb.Error:
+        return False
+    return [one.type for one in explained] == [duckdb.StatementType.SELECT]
 
 
 @contextmanager

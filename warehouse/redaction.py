@@ -68,7 +68,9 @@ _FORM_GAP = rf"(?:\+|{_GAP})"  # in a query, where a plus is a space
 _INTERNATIONAL = re.compile(
     rf"(?:{_BEFORE}\+[ (]?(?P<plain>[1-9](?:{_GAP}{{0,3}}\d){{7,15}})"
     rf"|{_ENCODED_PLUS}[+(]?(?P<form>[1-9](?:{_FORM_GAP}{{0,3}}\d){{7,15}})"
-    rf"|{_BEFORE}(?<![.,:+/-])00(?P<zeros>[1-9](?:{_GAP}{{0,3}}\d){{7,15}}))(?!\d)"
+    # Two zeros begin a hash, too, which goes on with letters.
+    rf"|{_BEFORE}(?<![.,:+/-])00(?P<zeros>[1-9](?:{_GAP}{{0,3}}\d){{7,15}})(?!\w))"
+    r"(?!\d)"
 )
 _TRUNK_ZERO = re.compile(rf"(?:\(|{_PERCENT}28)0(?:\)|{_PERCENT}29)")
 _NAMES = (

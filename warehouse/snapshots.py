@@ -18,26 +18,12 @@ from pathlib import Path
 import duckdb
 
 from warehouse import ledger
-from warehouse.connection import SHARED_STORAGE, open_snapshot, transaction
+from warehouse.connection import SHARED_STORAGE, memory_limit, open_snapshot
 from warehouse.faults import fault_point
 from warehouse.home import Home
 from warehouse.keys import sync_folder
 
 PUBLISHED_SCHEMAS = ("marts", "segments", "ops")
-
-_REMEMBERED = (
-    ("marts", "user_identifiers"),
-    ("marts", "identity_changes"),
-    ("segments", "user_segments"),
-    ("segments", "segment_history"),
-    ("segments", "segment_changes"),
-    ("segments", "segment_models"),
-    ("segments", "segment_successors"),
-    ("ops", "source_days"),
-)
-
-# What the ledger gets back from a snapshot, where the working file is new.
-_RECORDED = ("runs", "run_stages", "checks", "snapshots", "snapshot_tables")
 
 # Adding hashes up leaves nothing of the order of rows, and all of how often one occurs.
 FINGERPRINT = (
@@ -63,6 +49,11 @@ def snapshot_path(home: Home, version: int) -> Path:
     return home.published / f"tessera_{version:06d}.duckdb"
 
 
+def _parquet_folder(home: Home, version: int) -> Path:
+    """Name the folder of a version's Parquet files."""
+    return home.published / "parquet" / f"{version:06d}"
+
+
 def versions(home: Home) -> list[int]:
     """List the versions that are there, oldest first."""
     if not home.published.exists():
@@ -84,74 +75,6 @@ def current_version(home: Home) -> int | None:
     return version_pointed_at(home) if home.current.exists() else None
 
 
-def remember_previous(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
-    """Fill `previous` with what the current snapshot remembers, in one transaction.
-
-    All memory comes from what was published last: a run that failed or was killed has
-    left none, and a lost working file loses none.
-    """
-    with attached_current(connection, home) as is_there, transaction(connection):
-        for schema, table in _REMEMBERED:
-            connection.execute(f"delete from previous.{table}")
-            columns = (
-                _shared_columns(connection, f"previous.{table}", f"{schema}.{table}")
-                if is_there
-                else ""
-            )
-            if columns:  # an earlier version published less
-                connection.execute(
-                    f"insert into previous.{table} by name "
-                    f"select {columns} from current_snapshot.{schema}.{table}"
-                )
-
-
-def restore_ledger(
-    connection: duckdb.DuckDBPyConnection, home: Home, highest: int
-) -> None:
-    """Give a new working file the record of runs of the newest snapshot that opens.
-
-    Parameters
-    ----------
-    connection : DuckDBPyConnection
-    home : Home
-    highest : int
-        The highest version that was ever given. Runs of versions that are not here any
-        more had numbers, too, which are not given again.
-    """
-    if connection.execute("select 1 from ledger.runs limit 1").fetchall():
-        return
-    restored = 0
-    for version in reversed(versions(home)):
-        try:
-            with _attached(connection, snapshot_path(home, version)):
-                _take_record_over(connection)
-        except duckdb.Error:  # it is damaged, or no snapshot
-            continue
-        restored = version
-        break
-    n_unknown = max(highest - restored, 0)
-    if n_unknown:
-        with transaction(connection):
-            connection.execute("delete from ledger.last_numbers")
-            connection.execute(
-                "insert into ledger.last_numbers select coalesce(max("
-                "replace(run_id, 'run_', '')::bigint), 0) + ? from ledger.runs",
-                [n_unknown],
-            )
-
-
-def _take_record_over(connection: duckdb.DuckDBPyConnection) -> None:
-    """Copy the record of runs and versions from the attached snapshot."""
-    with transaction(connection):
-        for table in _RECORDED:
-            columns = _shared_columns(connection, f"ledger.{table}", f"ops.{table}")
-            if columns:  # an earlier version of Tessera published less
-                connection.execute(
-                    f"insert into ledger.{table} by name "
-                    f"select {columns} from current_snapshot.ops.{table}"
-                )
-
-
 @contextmanager
 def attached_current(
     connection: duckdb.DuckDBPyConnection, home: Home
@@ -160,12 +83,12 @@ def attached_current(
     if not home.current.exists():
         yield False
         return
-    with _attached(connection, home.current.resolve()):
+    with attached(connection, home.current.resolve()):
         yield True
 
 
 @contextmanager
-def _attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Generator[None]:
+def attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Generator[None]:
     """Attach a snapshot as `current_snapshot`, for reading."""
     connection.execute(f"attach {_quoted(path)} as current_snapshot (read_only)")
     try:
@@ -214,6 +137,10 @@ def write_snapshot(
     _make_durable(partial)
     partial.chmod(0o444)
     sha256 = hash_file(partial)
+    fault_point("publish")
+    # A run that is taken up again may have left those of its first attempt.
+    checksum_path(final).unlink(missing_ok=True)
+    shutil.rmtree(_parquet_folder(home, publication.version), ignore_errors=True)
     fault_point("publish")
     os.replace(partial, final)
     fault_point("publish")
@@ -278,24 +205,29 @@ def drop_stale_tables(
 
 def write_parquet(snapshot: Path, home: Home, version: int) -> Path:
     """Export every table of a snapshot to a folder of its own, named when complete."""
-    folder = home.published / "parquet" / f"{version:06d}"
+    folder = _parquet_folder(home, version)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     partial.parent.chmod(0o755)
     with open_snapshot(snapshot) as connection:
+        connection.execute(f"set memory_limit = '{memory_limit(home)}'")
+        connection.execute(f"set temp_directory = {_quoted(home.spill)}")
         for schema, table in published_tables(connection, snapshot.stem):
             target = partial / f"{schema}.{table}.parquet"
             connection.execute(
                 f"copy {schema}.{table} to {_quoted(target)} (format parquet)"
             )
+            _make_durable(target)
             target.chmod(0o444)
             fault_point("publish")
     sums = [f"{hash_file(file)}  {file.name}\n" for file in sorted(partial.iterdir())]
     _place_text(partial / SUMS, "".join(sums))
     partial.chmod(0o755)
     shutil.rmtree(folder, ignore_errors=True)
+    sync_folder(partial)
     os.replace(partial, folder)
+    sync_folder(folder.parent)
     return folder
 
 
@@ -304,7 +236,7 @@ def is_parquet_good(home: Home, version: int) -> bool:
 
     Those of an earlier version of Tessera, which have no sums, are if they are there.
     """
-    folder = home.published / "parquet" / f"{version:06d}"
+    folder = _parquet_folder(home, version)
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
         told = [line.split("  ", 1) for line in lines]
@@ -412,21 +344,6 @@ def _describe_version(
     )
 
 
-def _shared_columns(
-    connection: duckdb.DuckDBPyConnection, private: str, published: str
-) -> str:
-    """List the columns that a private table and one of the snapshot both have."""
-    columns = (
-        "select column_name from information_schema.columns "
-        "where table_catalog = ? and table_schema || '.' || table_name = ?"
-    )
-    rows = connection.execute(
-        f"{columns} intersect {columns}",
-        ["work", private, "current_snapshot", published],
-    ).fetchall()
-    return ", ".join(sorted(name for (name,) in rows))
-
-
 def _make_durable(path: Path) -> None:
     """Have the operating system write a file out before it is named."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -442,6 +359,7 @@ def _move_link(link: Path, target: str) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
     os.replace(fresh, link)
+    sync_folder(link.parent)
 
 
 def _quoted(path: Path) -> str:

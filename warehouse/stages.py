@@ -18,6 +18,7 @@ from warehouse import (
     ledger,
     overdue,
     preflight,
+    recalling,
     segmentation,
     snapshots,
     transform,
@@ -58,7 +59,7 @@ def load(
     WarehouseBusyError
         If another process is writing.
     """
-    home.inbox.mkdir(parents=True, exist_ok=True)
+    home.make_inbox()
     with framed(home, reloads=True) as watch:
         with prepared(home) as connection:
             load_id = ledger.next_load_id(connection)
@@ -135,7 +136,7 @@ def build(
             )
             checks.forget_checks(connection, run.run_id)
             ledger.record_built_of(connection, home)
-            snapshots.remember_previous(connection, home)
+            recalling.remember_previous(connection, home)
             user_agents.read_new_user_agents(connection, progress)
             anew = ledger.begin_build(connection, home, full_refresh=full_refresh)
         fault_point("build")
@@ -202,7 +203,7 @@ def segment(
         with prepared(home) as connection:
             run = _run_with_build(connection)
             ledger.forget_stages(connection, run.run_id, ["segment", "publish"])
-            snapshots.remember_previous(connection, home)
+            recalling.remember_previous(connection, home)
             fault_point("segment")
             found = segmentation.segment_persons(
                 connection, home, train=train, progress=progress
@@ -406,4 +407,4 @@ def _is_up_to_date(home: Home, as_of: datetime | None) -> bool:
         if run is None or run.status != "published":
             return False
         wanted = as_of or ledger.midnight_after_last_event(connection)
-        return published.as_of == wanted and not versions.is_behind(connection, home)
+        return run.as_of == wanted and not versions.is_behind(connection, home)

@@ -30,9 +30,10 @@ def read_status(home: Home) -> dict:
     dict
         `snapshot_version`, `snapshots`, `versions` (see `describe_versions`; nothing is
         read from a damaged one), `published_at` and `age_seconds` of the current one,
-        `writer_pid`, `disk` (bytes), `runs` (the last five; `state` tells an open run
-        that nobody works on from a running one), `files` and `quarantine` (counts;
-        a file that was refused and came in later is refused no more), `refused_files`,
+        `writer_pid`, `disk` (bytes), `set_aside` (damaged files), `runs` (the last
+        five; `state` tells an open run that nobody works on from a running one),
+        `files` and `quarantine` (counts; a file that was refused and came in later is
+        refused no more), `refused_files`,
         `checks` (of the last run).
     """
     holder = lock_holder(home)
@@ -45,6 +46,11 @@ def read_status(home: Home) -> dict:
         "age_seconds": None,
         "writer_pid": holder,
         "disk": _read_disk(home),
+        "set_aside": sorted(
+            str(path)
+            for folder in (home.published, home.warehouse)
+            for path in folder.glob("*.damaged")
+        ),
         "runs": [],
         "files": [],
         "refused_files": [],
@@ -215,6 +221,10 @@ def what_to_do(found: dict) -> list[str]:
         steps.append(
             "`tessera quarantine list` shows refused lines; once source.yml is mended, "
             "`tessera quarantine replay` loads them"
+        )
+    if found["set_aside"]:
+        steps.append(
+            f"look at what was damaged and remove it: {', '.join(found['set_aside'])}"
         )
     if found["disk"]["n_bytes_free"] < found["disk"]["n_bytes_private"]:
         steps.append(

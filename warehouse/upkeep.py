@@ -4,7 +4,7 @@ from pathlib import Path
 
 from warehouse import ledger, snapshots, transform, versions
 from warehouse.errors import TesseraError
-from warehouse.framing import framed, utc_now
+from warehouse.framing import failures_told, framed, private_files, utc_now
 from warehouse.home import Home, writer_lock
 from warehouse.publication import look_after_current, prepared, settle_published
 from warehouse.replay import ReplaySummary, replay_quarantine
@@ -48,7 +48,7 @@ def roll_back(home: Home, version: int | None = None) -> int:
     TesseraError
         If it is damaged, or none is good.
     """
-    with writer_lock(home):
+    with writer_lock(home), private_files(), failures_told(home):
         told = look_after_current(home, thorough=True)
         with framed(home):
             chosen = snapshots.current_version(home)

@@ -30,7 +30,9 @@ class Seen:
     sha256: str
 
     def looks_like(self, path: Path) -> bool:
-        """Tell whether the file has not been touched since."""
+        """Tell whether the file has not been touched since, nor has a log beside it."""
+        if log_beside(path).exists():
+            return False
         try:
             found = path.stat()
         except OSError:
@@ -39,12 +41,21 @@ class Seen:
         return told == (self.n_bytes, self.modified_ns, self.inode)
 
 
+def log_beside(snapshot: Path) -> Path:
+    """Name the write-ahead log that DuckDB would add to what a snapshot says."""
+    return snapshot.with_name(f"{snapshot.name}.wal")
+
+
 @dataclass
 class Notes:
-    """What is known of versions: which readers see, the highest there ever was."""
+    """What is known of versions: which readers see, the highest they ever saw.
+
+    `left` is the newest version, if somebody has gone back from it.
+    """
 
     current: int | None = None
     highest: int = 0
+    left: int | None = None
     seen: dict[int, Seen] = field(default_factory=dict)
 
 
@@ -70,6 +81,8 @@ def examine(
     seen = notes.seen.get(version)
     if not path.is_file():
         return "its file is missing", None
+    if log_beside(path).exists():
+        return "a write-ahead log lies beside it, which it was published without", None
     if seen and not thorough and seen.looks_like(path):
         return None, seen
     try:
@@ -121,6 +134,7 @@ def read_notes(home: Home) -> Notes:
         return Notes(
             content["current"],
             content["highest"],
+            content.get("left"),
             {int(version): Seen(**told) for version, told in content["seen"].items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -132,7 +146,8 @@ def write_notes(home: Home, notes: Notes) -> None:
     there = snapshots.versions(home)
     content = {
         "current": notes.current,
-        "highest": max([notes.highest, notes.current or 0, *there]),
+        "highest": max(notes.highest, notes.current or 0),
+        "left": notes.left,
         "seen": {
             version: vars(seen)
             for version, seen in sorted(notes.seen.items())

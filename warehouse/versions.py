@@ -50,19 +50,18 @@ def mend_current(home: Home, *, thorough: bool = False) -> list[str]:
     list of str
         A sentence for everything that was wrong; empty where nothing was.
     """
+    told = _set_logs_aside(home)
     notes = read_notes(home)
     pointed = snapshots.version_pointed_at(home)
     there = snapshots.versions(home)
     if pointed is None and notes.current is None and not there:
-        return []  # nothing was ever published
+        return told  # nothing was ever published
     if pointed == notes.current and not thorough and pointed is not None:
         seen = notes.seen.get(pointed)
         if seen and seen.looks_like(snapshot_path(home, pointed)):
-            return []
+            return told
 
-    notes.highest = highest_number(home)
     chosen, faults = _choose(home, notes, pointed, there)
-    told = []
     if chosen is not None and chosen != pointed:
         aside = _keep_what_is_no_link(home)
         told.extend(aside)
@@ -100,14 +99,23 @@ def note_current(home: Home) -> None:
     sha256 = read_checksum(path) or snapshots.hash_file(path)
     notes.current = version
     notes.seen[version] = see(path, sha256)
+    if notes.left is not None and version > notes.left:
+        notes.left = None
     write_notes(home, notes)
 
 
 def is_behind(connection: duckdb.DuckDBPyConnection, home: Home) -> bool:
-    """Tell whether a run would publish anything new, or what was lost."""
+    """Tell whether a run would publish anything new, or what was lost.
+
+    What somebody has gone back from is not published again for as long as nothing new
+    has come.
+    """
+    newest = ledger.last_run(connection, "published")
+    left = read_notes(home).left
+    if newest is not None and left is not None and newest.snapshot_version == left:
+        return newest.fingerprint != ledger.fingerprint(connection, home)
     if ledger.is_ahead(connection, home):
         return True
-    newest = ledger.last_run(connection, "published")
     if newest is None or newest.snapshot_version is None:
         return False
     return not snapshot_path(home, newest.snapshot_version).exists()
@@ -189,6 +197,8 @@ def roll_back(home: Home, version: int | None = None) -> int:
             faults[wanted] = fault
             continue
         notes.seen[wanted] = seen
+        left = max(notes.left or 0, current or 0)
+        notes.left = left if wanted < left else None
         notes.current = wanted
         snapshots.point_current_at(home, wanted)
         _complete(home, wanted, seen.sha256)
@@ -259,6 +269,11 @@ def describe_versions(home: Home) -> list[dict]:
         for version in there
     }
     dates = _dates(home, [version for version in there if faults[version] is None])
+    there = [  # some may have been removed meanwhile, as too old
+        version
+        for version in there
+        if version == pointed or snapshot_path(home, version).exists()
+    ]
     found = [
         {
             "version": version,
@@ -301,6 +316,19 @@ def versions_in_words(found: list[dict]) -> list[str]:
         + f", {one['n_bytes'] / 1e6:,.1f} MB"
         for one in found
     ]
+
+
+def _set_logs_aside(home: Home) -> list[str]:
+    """Give what DuckDB would take for changes of a snapshot another name."""
+    told = []
+    for log in sorted(home.published.glob("*.duckdb.wal")):
+        aside = _aside(log)
+        os.replace(log, aside)
+        told.append(
+            f"{log} would have changed what readers see, which never changes; it is "
+            f"set aside as {aside.name}"
+        )
+    return told
 
 
 def _choose(

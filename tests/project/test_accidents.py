@@ -26,7 +26,7 @@ from running import (
     write_sample,
 )
 
-from warehouse import ledger, segmentation, snapshots, stages, transform
+from warehouse import ledger, recalling, segmentation, snapshots, stages, transform
 from warehouse.cli import main
 from warehouse.connection import open_snapshot, open_work
 from warehouse.home import Home, writer_lock
@@ -290,7 +290,7 @@ def test_a_damaged_model_is_refused_and_the_same_is_fitted_anew(
     file.write_bytes(content[:-1])
 
     with open_work(home) as connection:
-        snapshots.remember_previous(connection, home)
+        recalling.remember_previous(connection, home)
         found = segmentation.segment_persons(connection, home)
         rows = connection.execute("select sha256 from ml.segment_models").fetchall()
 

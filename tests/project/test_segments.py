@@ -22,7 +22,7 @@ from running import (
     write_sample,
 )
 
-from warehouse import segmentation, snapshots, stages
+from warehouse import recalling, segmentation, snapshots, stages
 from warehouse.connection import open_work
 from warehouse.home import Home
 from warehouse.model_store import model_path
@@ -209,7 +209,7 @@ def test_where_a_model_was_tampered_with_the_last_good_one_serves(
     file.with_suffix(".sha256").write_text(seal)
 
     with open_work(home) as connection:
-        snapshots.remember_previous(connection, home)
+        recalling.remember_previous(connection, home)
         found = segmentation.segment_persons(connection, home)
         assigned = connection.execute("from ml.user_segments").df().set_index("user_id")
 

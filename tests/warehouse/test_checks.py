@@ -291,6 +291,29 @@ def test_what_is_accepted_outlives_a_run_that_begins_again_and_finds_the_same(le
     assert verdicts(ledger) == {}
 
 
+def test_what_an_earlier_attempt_to_publish_found_is_forgotten(
+    ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    record(ledger, judged("personal_data", 1, "one", subject="marts.users.country"))
+    for gates in (checks.reconciliation, checks.deliveries, checks.persons):
+        for name in vars(gates):
+            if name in ("rows_reconciled", "persons_segmented", "segments_kept"):
+                monkeypatch.setattr(gates, name, lambda _: judged("canaries", 0, ""))
+            elif name in ("rows_kept", "files_refused", "quarantined_shares"):
+                monkeypatch.setattr(gates, name, lambda *_: [])
+    monkeypatch.setattr(checks, "files_kept", lambda *_: judged("files_kept", 0, ""))
+    monkeypatch.setattr(checks.privacy, "check_privacy", lambda *_: [])
+
+    checks.check_publication(ledger, Home.at(tmp_path), "run_1")
+
+    assert set(verdicts(ledger)) == {
+        "volume_drop",
+        "duplicate_share",
+        "files_kept",
+        "canaries",
+    }
+
+
 def test_only_what_was_measured_is_accepted(ledger):
     misspelt = checks.Acceptance(("group_size:personas",), "so it is")
 

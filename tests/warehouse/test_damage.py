@@ -134,6 +134,26 @@ def test_a_damaged_vault_is_made_again_with_the_working_file(inbox):
     assert (inbox.query(ROWS), inbox.raw_lines()) == before
 
 
+def test_killed_while_a_damaged_vault_is_set_aside_the_next_load_ends_it(
+    inbox, monkeypatch
+):
+    before = inbox.query(ROWS), inbox.raw_lines()
+    vault = inbox.home.vault
+    vault.write_bytes(flipped(vault.read_bytes(), vault.stat().st_size - 1000))
+
+    def die(_stage: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(damage, "fault_point", die)
+        with pytest.raises(KeyboardInterrupt):
+            stages.load(inbox.home)
+    assert not inbox.home.work_database.exists()
+    stages.load(inbox.home)
+
+    assert (inbox.query(ROWS), inbox.raw_lines()) == before
+
+
 def test_an_undamaged_file_stays_where_it_is(inbox):
     known = inbox.home.work_database.stat().st_ino
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from warehouse import integrity
 from warehouse.cli import main
+from warehouse.home import Home
 
 NOBODY = 65534
 
@@ -94,10 +95,13 @@ def test_what_is_private_is_so_whatever_the_umask(inbox, monkeypatch):
     before = os.umask(0)
     try:
         assert load(inbox).exit_code == 0
+        Home.at(inbox.home.root / "new").make_inbox()
     finally:
         os.umask(before)
 
     assert modes == [0o600]
+    for folder in (inbox.home.root / "new", inbox.home.root / "new" / "inbox"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o755
     for folder in (inbox.home.warehouse, inbox.home.secrets):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         for file in folder.rglob("*.*"):

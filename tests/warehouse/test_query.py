@@ -131,7 +131,12 @@ def test_a_question_may_come_from_a_file_or_standard_input_and_of_a_version(
         ("pragma enable_profiling", "PRAGMA is refused"),
         ("install httpfs", "LOAD is refused"),
         ("checkpoint", "CALL is refused"),
-        ("explain analyze delete from marts.users", "read-only"),
+        ("explain analyze delete from marts.users", "EXPLAIN is refused"),
+        ("explain analyze copy (select 1) to '{log}'", "EXPLAIN is refused"),
+        ("explain (analyze) copy (select 1) to '{log}'", "EXPLAIN is refused"),
+        ("explain /* (a) */ analyze copy (select 1) to '{log}'", "EXPLAIN is refused"),
+        ("/**/ explain analyze create temp table t (a int)", "EXPLAIN is refused"),
+        ("copy (select 1) to '{log}'", "COPY is refused"),
         ("from read_csv('/etc/passwd')", "closed to a question"),
         ("from read_text('{work}')", "closed to a question"),
         ("from read_duckdb('{work}')", ""),
@@ -147,6 +152,7 @@ def test_what_is_no_question_of_a_snapshot_is_refused(
     home: Home, question: str, said: str
 ):
     question = question.replace("{work}", str(home.work_database))
+    question = question.replace("{log}", f"{home.current.resolve()}.wal")
     before = {path: path.stat().st_mtime_ns for path in home.root.rglob("*")}
 
     options = ["--json"] if question.endswith("--json") else []
@@ -189,6 +195,33 @@ def test_a_question_neither_waits_for_a_writer_nor_makes_a_home(
     assert early.exit_code == 1
     assert "nothing is published yet" in early.stderr
     assert [path.name for path in unborn.root.iterdir()] == ["inbox"]
+
+
+def test_a_question_is_not_answered_from_what_was_put_beside_a_snapshot(
+    tmp_path: Path,
+):
+    home = make_home(tmp_path / "home")
+    log = Path(f"{home.current.resolve()}.wal")
+    log.write_bytes(b"whatever")
+    assert "would change what" in ask(home, "from marts.users").stderr
+
+    log.unlink()
+    home.current.unlink()
+    home.current.write_bytes(b"no link")
+    said = " ".join(ask(home, "from marts.users").stderr.split())
+    assert "is no link to a snapshot any more; `tessera rollback`" in said
+
+
+def test_a_version_that_gives_way_while_it_is_opened_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    home = make_home(tmp_path / "home")
+    found = iter([7, 1, 1])
+    monkeypatch.setattr(snapshots, "version_pointed_at", lambda _home: next(found))
+
+    answer = ask(home, "--json", "select 1 as one")
+
+    assert json.loads(answer.stdout)["snapshot_version"] == 1
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def test_addresses_and_numbers_are_replaced(text: str, expected: str):
         "https://cdn.example/npm/@angular/core@17.0.1/index.js",
         "https://cdn.example/lodash@4.17.21-rc.beta/lodash.min.js",
         "/img/logo@2x.png",
+        "006097042461d999feac07bcf035ba86261915d9b639460e53bc061fc15b825e",
         "/img/logo@2x.png.webp?v=3",
         "https://www.flickr.com/photos/12345678@N02/",
         "order 0012345678",

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse import ledger, snapshots, versions
+from warehouse import ledger, recalling, snapshots, versions
 from warehouse.connection import open_snapshot, open_work
 from warehouse.derived_tables import ML
 from warehouse.errors import ConfigurationError, TesseraError
@@ -152,7 +152,7 @@ def test_memory_comes_from_the_current_snapshot_alone(home: Home):
     with open_work(home) as connection:
         connection.execute("insert into previous.user_segments (user_id) values ('x')")
 
-        snapshots.remember_previous(connection, home)
+        recalling.remember_previous(connection, home)
 
         assert connection.execute(
             "select user_id, segment_id, model_version from previous.user_segments"
@@ -165,7 +165,7 @@ def test_a_lost_working_file_gets_its_record_of_runs_back(home: Home):
 
     with open_work(home) as connection:
         create_tables(connection)
-        snapshots.restore_ledger(connection, home, 1)
+        recalling.restore_ledger(connection, home, 1)
         assert ledger.open_run(connection, NOON).run_id == "run_000002"
 
 

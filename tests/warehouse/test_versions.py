@@ -12,7 +12,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse import ledger, snapshots, stages, status, upkeep, verifying, versions
+from warehouse import (
+    ledger,
+    recalling,
+    snapshots,
+    stages,
+    status,
+    upkeep,
+    verifying,
+    versions,
+)
 from warehouse.connection import open_snapshot, open_work
 from warehouse.errors import TesseraError
 from warehouse.framing import framed
@@ -453,11 +462,92 @@ def test_killed_anywhere_while_publishing_readers_see_one_version_or_the_next(
 def test_killed_between_snapshot_and_link_readers_stay_and_the_number_too(home: Home):
     write(home, 4)
 
-    settle(home)
-    assert read(home) == 3
+    with framed(home, reloads=True):
+        assert read(home) == 3
     with prepared(home) as connection:
         run = ledger.open_run(connection, NOON)
         assert versions.next_version(connection, home, run) == 4
+
+
+def test_a_version_that_is_written_again_lies_beside_nothing_of_its_first_attempt(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    write(home, 4)
+    number = itertools.count(1)
+    at_each = []
+
+    def look(_stage: str) -> None:
+        next(number)
+        at_each.append(verifying.find_fault(home, 4))
+
+    monkeypatch.setattr(snapshots, "fault_point", look)
+    with open_work(home) as connection:
+        connection.execute("update marts.users set user_id = 44")
+        run = ledger.last_run(connection)
+        assert run is not None
+        snapshots.write_snapshot(
+            connection, home, snapshots.Publication(run, 4, NOON, 1.5)
+        )
+
+    assert set(at_each) <= {None, "its file is missing"}
+    assert not (home.published / "parquet" / "000004").exists()
+
+
+def test_a_log_beside_a_version_changes_nothing_and_is_set_aside(home: Home):
+    current = snapshots.snapshot_path(home, 3)
+    log = verifying.log_beside(current)
+    copy = home.root / "copy.duckdb"
+    shutil.copyfile(current, copy)
+    with duckdb.connect(str(copy)) as forger:
+        forger.execute("pragma disable_checkpoint_on_shutdown")
+        forger.execute("update marts.users set user_id = 999")
+    shutil.copyfile(f"{copy}.wal", log)
+    assert read_both(home)[0] == 999  # what a reader would see
+    assert "write-ahead log" in str(versions.describe_versions(home)[0]["fault"])
+
+    told = versions.mend_current(home)
+
+    assert "set aside as tessera_000003.duckdb.wal.damaged" in told[0]
+    assert read(home) == 3
+    assert versions.mend_current(home, thorough=True) == []
+
+
+def test_what_was_gone_back_from_is_not_published_again_before_anything_is_new(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    def is_behind() -> bool:
+        with prepared(home) as connection:
+            return versions.is_behind(connection, Home.at(home.root))
+
+    assert not is_behind()
+    monkeypatch.setattr(ledger, "is_ahead", lambda *_: True)  # of earlier versions
+    assert upkeep.roll_back(home) == 2
+    assert not is_behind()
+    assert upkeep.roll_back(home) == 1
+    assert not is_behind()
+    with framed(home, reloads=True):
+        assert read(home) == 1
+
+    (home.root / "settings.yml").write_text("session_timeout_minutes: 10\n")
+    assert is_behind()
+
+
+def test_killed_while_the_record_is_taken_over_no_number_is_given_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    flip_a_bit(snapshots.snapshot_path(home, 3))
+    versions.mend_current(home, thorough=True)
+    home.work_database.unlink()
+
+    def die(_stage: str) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recalling, "fault_point", die)
+        with pytest.raises(KilledError), prepared(home):
+            pass
+    with prepared(home) as connection:
+        assert ledger.open_run(connection, NOON).run_id == "run_000004"
 
 
 def test_killed_between_link_and_ledger_the_next_stage_closes_the_run(home: Home):

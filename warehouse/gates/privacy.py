@@ -112,11 +112,14 @@ def _suspects(
     suspect = looks_personal("text")
     canary = "canary -> contains(lower(text), canary)"
     held = f"len(list_filter($canaries::varchar[], {canary})) > 0"
-    rows = connection.execute(
+    # A table first: in little memory DuckDB 1.5.5 was seen to wait for ever for rows
+    # of such a DISTINCT when they were to be streamed.
+    connection.execute(
         f"""
+        create or replace temp table suspects as
         select
             name,
-            case when is_suspect then text end,
+            case when is_suspect then text end as text,
             has_canary
         from (
             select
@@ -128,6 +131,7 @@ def _suspects(
         """,
         {"canaries": canaries} if canaries else None,
     )
+    rows = connection.execute("from suspects")
     personal: Counter[str] = Counter()
     with_canaries: set[str] = set()
     while batch := rows.fetchmany(BATCH):
@@ -135,6 +139,7 @@ def _suspects(
             personal[name] += text is not None and redact(text) != text
             if has_canary:
                 with_canaries.add(name)
+    connection.execute("drop table suspects")
     return +personal, with_canaries
 
 
