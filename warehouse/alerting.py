@@ -15,12 +15,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warehouse.errors import ConfigurationError, GateFailedError, WarehouseBusyError
-from warehouse.framing import StageResult
 from warehouse.home import Home
 from warehouse.redaction import redact
 from warehouse.telling import why_it_failed
+
+if TYPE_CHECKING:
+    from warehouse.framing import StageResult
 
 VARIABLE = "TESSERA_ALERT_WEBHOOK"
 SECONDS_TO_ANSWER = 5
@@ -86,7 +89,7 @@ def alerted(home: Home, where: str) -> Generator[None]:
         raise
 
 
-def warn(home: Home, result: StageResult, **where: str) -> None:
+def warn(home: Home, result: "StageResult", **where: str) -> None:
     """Send what a stage has found that nobody was told of before, if anything.
 
     Names of files, events and sources are in it, addresses and numbers are not.

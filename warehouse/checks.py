@@ -109,7 +109,7 @@ def check_publication(
             reconciliation.rows_reconciled(connection),
             files_kept(connection, home),
             *deliveries.rows_kept(connection, home),
-            *deliveries.files_refused(connection),
+            *deliveries.files_refused(connection, home),
             *deliveries.quarantined_shares(connection, home),
             persons.persons_segmented(connection),
             persons.segments_kept(connection),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from warehouse import damage, ledger
+from warehouse import alerting, damage, ledger
 from warehouse.connection import open_work
 from warehouse.errors import TesseraError
 from warehouse.home import Home, writer_lock
@@ -66,7 +66,8 @@ def framed(home: Home, *, reloads: bool = False) -> Generator[Callable[[], float
     with writer_lock(home), private_files():
         with failures_told(home):
             found = damage.set_aside_damaged(home, thoroughly=reloads)
-            look_after_current(home, thorough=reloads)
+            told = look_after_current(home, thorough=reloads)
+            _send_damage(home, [found, *told] if found else told)
         if found and not reloads:
             raise TesseraError(
                 f"{found}: run `tessera run`, which reads the inbox again; the last "
@@ -76,6 +77,21 @@ def framed(home: Home, *, reloads: bool = False) -> Generator[Callable[[], float
             settle_published(home)
             yield lambda: time.perf_counter() - began
         damage.remember_as_left(home)
+
+
+def _send_damage(home: Home, told: list[str]) -> None:
+    """Have somebody look at what was damaged, though it is mended."""
+    if told:
+        alerting.send(
+            home,
+            alerting.Alert(
+                "warned",
+                where="tessera",
+                reason="; ".join(told),
+                what_to_do="`tessera status` lists what was set aside: find out what "
+                "damaged it; the next `tessera run` makes good what is missing",
+            ),
+        )
 
 
 @contextmanager

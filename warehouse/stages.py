@@ -352,6 +352,11 @@ def run(
         done(load(home, as_of=as_of, progress=progress))
         if not full_refresh and _is_up_to_date(home, as_of):
             return results
+        if _has_nothing(home):
+            raise TesseraError(
+                f"nothing is loaded: put dumps into {home.inbox}, a folder with its "
+                "source.yml for each source (README.md), and run again"
+            )
         done(build(home, as_of=as_of, full_refresh=full_refresh, progress=progress))
         done(segment(home, progress=progress))
         done(publish(home, acceptance=acceptance, progress=progress))
@@ -370,6 +375,15 @@ def _build_models(
     if built.failures:
         raise TesseraError(transform.failure_in_words(home, built.failures))
     return built
+
+
+def _has_nothing(home: Home) -> bool:
+    """Tell whether no file was ever loaded, nor is anything published."""
+    with open_work(home) as connection:
+        loaded = connection.execute(
+            "from ledger.files where status = 'loaded' limit 1"
+        ).fetchall()
+    return not loaded and not home.current.exists()
 
 
 def _is_before_published(home: Home, as_of: datetime) -> bool:

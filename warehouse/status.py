@@ -68,6 +68,11 @@ def read_status(home: Home) -> dict:
         if tables is None and can_read:
             tables = _read_tables(snapshot, "ops", "loaded_files")
     found |= tables or {}
+    found["refused_files"] = [
+        row
+        for row in found["refused_files"]
+        if (home.inbox / row["source"] / row["file"]).exists()
+    ]
     for run in found["runs"]:
         is_left = run["status"] == "running" and holder is None
         run["state"] = "unfinished" if is_left else run["status"]
@@ -200,7 +205,8 @@ def status_in_words(found: dict) -> str:
 def what_to_do(found: dict) -> list[str]:
     """Say the next steps that a status asks for, the most urgent first."""
     steps = []
-    if any(one["is_current"] and one["fault"] for one in found["versions"]):
+    is_broken = any(one["is_current"] and one["fault"] for one in found["versions"])
+    if is_broken or (found["snapshots"] and not found["snapshot_version"]):
         steps.append(
             "`tessera rollback` gives readers the last good snapshot, and so does "
             "whatever runs next"
@@ -237,6 +243,8 @@ def what_to_do(found: dict) -> list[str]:
 def _readers(found: dict) -> str:
     """Say what readers see, and since when."""
     if not found["snapshot_version"]:
+        if found["snapshots"]:
+            return "have nothing to open: current.duckdb leads nowhere"
         return "nothing is published yet"
     kept = ", ".join(map(str, found["snapshots"]))
     said = f"see snapshot {found['snapshot_version']} (kept: {kept})"

@@ -210,6 +210,30 @@ def test_a_file_that_is_refused_is_told_once_though_nothing_is_published(
     assert "`tessera status`" in told["what_to_do"]
 
 
+def test_what_was_damaged_is_told_though_it_is_mended(
+    home: Home, hook: Hook, open_inbox
+):
+    inbox = open_inbox(home.root)
+    put_address(home, hook.url)
+    inbox.put_events("a.jsonl", {"user": "u1"})
+    inbox.load()
+    home.work_database.write_bytes(b"nothing of a database")
+
+    assert stages.load(home).n_rows == 1
+
+    ((_, told),) = hook.received
+    assert "work.duckdb was damaged" in told["reason"]
+
+
+def test_where_nothing_was_ever_loaded_nothing_is_published(home: Home, hook: Hook):
+    put_address(home, hook.url)
+    ran = CliRunner().invoke(main, ["run", "--home", str(home.root)])
+
+    assert ran.exit_code == 1
+    assert "put dumps into" in ran.stderr
+    assert not home.published.exists()
+
+
 def test_tessera_run_sends_what_it_failed_of(home: Home, hook: Hook, caplog):
     put_address(home, hook.url)
     (home.root / "settings.yml").write_text("threads: none\n")

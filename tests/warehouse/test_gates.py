@@ -8,7 +8,11 @@ import pytest
 
 from warehouse.connection import open_work
 from warehouse.gates.check import Check
-from warehouse.gates.deliveries import check_deliveries, quarantined_shares
+from warehouse.gates.deliveries import (
+    check_deliveries,
+    files_refused,
+    quarantined_shares,
+)
 from warehouse.gates.privacy import BATCH, check_privacy
 from warehouse.gates.reconciliation import check_reconciliation
 from warehouse.gates.volumes import check_volumes
@@ -59,23 +63,35 @@ class Deliveries:
         self.publish(100, day=date(2025, 1, 1))
 
     def compare(
-        self, n_rows: int, *, day: date = YESTERDAY, source: str = "web", **other: float
+        self,
+        n_rows: int,
+        *,
+        day: date = YESTERDAY,
+        source: str = "web",
+        kind: str = "events",
+        **other: float,
     ) -> None:
         """Put a day beside what is usual: 100, 80 at least, 200 on the fullest day."""
         usual = {"usual_rows": 100, "least_rows": 80, "most_rows": 200, "n_weeks": 8}
         known = usual | other
         self.connection.execute(
             "insert into intermediate.int_source_days_compared by name select "
-            "? as source, 'events' as kind, ? as n_rows, ? as usual_rows, "
+            "? as source, ? as kind, ? as n_rows, ? as usual_rows, "
             "? as least_rows, ? as most_rows, ? as n_weeks, ? as day_date",
-            [source, n_rows, *(known[name] for name in usual), day],
+            [source, kind, n_rows, *(known[name] for name in usual), day],
         )
 
-    def publish(self, n_rows: int, day: date = YESTERDAY, source: str = "web") -> None:
+    def publish(
+        self,
+        n_rows: int,
+        day: date = YESTERDAY,
+        source: str = "web",
+        kind: str = "events",
+    ) -> None:
         """Say what the last snapshot had of a day."""
         self.connection.execute(
-            "insert into previous.source_days values (?, 'events', ?, ?)",
-            [source, n_rows, day],
+            "insert into previous.source_days values (?, ?, ?, ?)",
+            [source, kind, n_rows, day],
         )
 
     def silence(self, event_name: str, **other) -> None:
@@ -186,6 +202,21 @@ def test_a_day_is_judged_when_it_is_new_and_again_when_it_has_changed(
         "update previous.source_days set n_rows = 12 where source = 'app'"
     )
     assert deliveries.check()["volume_drop:app/events"].stops
+
+
+def test_amounts_of_a_hundredth_or_a_hundred_times_as_much_stop_a_publication(
+    deliveries: Deliveries,
+):
+    for source, amount in (("cents", 9000), ("euros", 1), ("sale", 1900)):
+        deliveries.publish(100, day=BEFORE, source=source, kind="revenue")
+        deliveries.compare(amount, source=source, kind="revenue")
+    found = deliveries.check()
+
+    assert {name for name, check in found.items() if check.stops} == {
+        "revenue_spike:cents/revenue",
+        "revenue_drop:euros/revenue",
+    }
+    assert not any(name.startswith(("volume", "days_")) for name in found)
 
 
 def test_a_tiny_day_does_not_hide_a_broken_one(deliveries: Deliveries):
@@ -365,6 +396,19 @@ def test_a_fifth_of_the_new_lines_refused_stops_a_publication(tmp_path: Path):
     assert found["quarantined_share:web"].value == 0.21
     assert found["quarantined_share:web"].stops
     assert not found["quarantined_share:app"].stops
+
+
+def test_a_file_is_refused_for_as_long_as_it_lies_there(events):
+    refused = events.put("b.jsonl.gz", b"no gzip at all")
+    events.put_events("a.jsonl", {"user": "u1"})
+    events.load()
+
+    with open_work(events.home) as connection:
+        (check,) = files_refused(connection, events.home)
+        assert (check.check_name, check.verdict) == ("files_refused:shop", "failed")
+        assert "the last b.jsonl.gz: " in check.explanation
+        refused.unlink()
+        assert files_refused(connection, events.home) == []
 
 
 @pytest.fixture

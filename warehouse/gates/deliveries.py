@@ -1,6 +1,8 @@
 """What sources delivered: how fresh it is, how much is whole, and how much is good."""
 
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
 import duckdb
 
@@ -98,30 +100,33 @@ def rows_kept(connection: duckdb.DuckDBPyConnection, home: Home) -> list[Check]:
     ]
 
 
-def files_refused(connection: duckdb.DuckDBPyConnection) -> list[Check]:
-    """Count, by source, the files refused whole that have not come in since."""
+def files_refused(connection: duckdb.DuckDBPyConnection, home: Home) -> list[Check]:
+    """Count, by source, the files of the inbox that are refused whole."""
     rows = connection.execute(
         """
-        select source, count(*), arg_max(file, file_id), arg_max(reason, file_id)
+        select source, file, reason
         from (
             select distinct on (source, file) * from ledger.files
             order by source, file, file_id desc
         )
         where status = 'refused'
-        group by source
-        order by source
+        order by source, file_id
         """
     ).fetchall()
-    return [
-        judged(
-            "files_refused",
-            n_files,
-            f"{n_files:,} files are refused, the last {file}: {reason}; "
-            "`tessera status` lists them, and every load tries them again",
-            subject=source,
+    refused = [row for row in rows if (home.inbox / row[0] / row[1]).exists()]
+    found = []
+    for source, files in groupby(refused, key=itemgetter(0)):
+        *others, (_, file, reason) = files
+        found.append(
+            judged(
+                "files_refused",
+                len(others) + 1,
+                f"{len(others) + 1:,} files are refused, the last {file}: {reason}; "
+                "`tessera status` lists them, and every load tries them again",
+                subject=source,
+            )
         )
-        for source, n_files, file, reason in rows
-    ]
+    return found
 
 
 def _sources_fresh(
@@ -136,6 +141,7 @@ def _sources_fresh(
         with days as (
             select distinct source, kind, day_date
             from intermediate.int_source_days_counted
+            where kind <> 'revenue'
         ),
         gaps as (
             select

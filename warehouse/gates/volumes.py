@@ -1,4 +1,4 @@
-"""How much came of each source on each day, beside what is usual of that weekday."""
+"""How much came of each source each day, beside what is usual of that weekday."""
 
 from collections.abc import Callable, Iterator
 from itertools import groupby
@@ -21,11 +21,15 @@ def check_volumes(connection: duckdb.DuckDBPyConnection) -> list[Check]:
     None of a source is before it was published once.
     """
     days = _days_known(connection)
+    of_rows = [day for day in days if day["kind"] != "revenue"]
+    of_money = [day for day in days if day["kind"] == "revenue"]
     return [
-        *_days_missing(days),
-        *_volumes(days, "volume_drop", _share_missing),
-        *_volumes(days, "volume_spike", _times_usual),
-        *_events_silent(connection, days),
+        *_days_missing(of_rows),
+        *_volumes(of_rows, "volume_drop", _share_missing),
+        *_volumes(of_rows, "volume_spike", _times_usual),
+        *_volumes(of_money, "revenue_drop", _share_missing),
+        *_volumes(of_money, "revenue_spike", _times_usual),
+        *_events_silent(connection, of_rows),
     ]
 
 

@@ -24,6 +24,7 @@ united as (
         source,
         'events' as kind,
         event_name,
+        1 as amount,
         cast(occurred_at as date) as day_date
 
     from events
@@ -34,9 +35,36 @@ united as (
         source,
         'order_lines' as kind,
         cast(null as string) as event_name,
+        1 as amount,
         cast(ordered_at as date) as day_date
 
     from order_lines
+
+    union all
+
+    select
+        source,
+        'revenue' as kind,
+        cast(null as string) as event_name,
+        revenue as amount,
+        cast(occurred_at as date) as day_date
+
+    from events
+
+    where revenue > 0
+
+    union all
+
+    select
+        source,
+        'revenue' as kind,
+        cast(null as string) as event_name,
+        quantity * unit_price as amount,
+        cast(ordered_at as date) as day_date
+
+    from order_lines
+
+    where quantity * unit_price > 0
 
 ),
 
@@ -46,7 +74,7 @@ counted as (
         source,
         kind,
         event_name,
-        count(*) as n_rows,
+        cast(ceil(sum(amount)) as bigint) as n_rows,
         day_date
 
     from united
