@@ -105,7 +105,10 @@ def fill_empty_inbox(home: Home, narrator: Narrator) -> None:
     """Put the sample, as a whole, into an empty inbox; its truth goes beside it."""
     if home.inbox.exists() and any(home.inbox.iterdir()):
         return
-    narrator.say(f"the inbox is empty: writing the sample to {home.inbox}")
+    narrator.say(
+        f"the inbox is empty: writing the sample to {home.inbox}, a made-up shop whose "
+        "dumps are as dirty as real ones, on purpose (what is true of it is in truth/)"
+    )
     sys.path.insert(0, str(SAMPLE))
     sample = importlib.import_module("generate")
     beside = home.root / ".sample"

@@ -57,18 +57,29 @@ def answer_question(
         raise ConfigurationError("there is no question: give SQL, or --file FILE")
     text = question or (file or sys.stdin).read()
     with asked(home, text, version=version, seconds=timeout) as answer:
-        if as_json:
-            write_json(answer, sys.stdout)
-        elif as_csv:
-            write_csv(answer, sys.stdout)
-        else:
-            show_table(answer, rows, sys.stdout)
+        try:
+            if as_json:
+                write_json(answer, sys.stdout)
+            elif as_csv:
+                write_csv(answer, sys.stdout)
+            else:
+                show_table(answer, rows, sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise TesseraError(
+                f"the answer could not be written: {error.strerror}"
+            ) from error
 
 
 def show_table(answer: Answer, n_shown: int, out: TextIO) -> None:
     """Show the first rows as a table, and tell how many there are."""
     rows = _shown(answer.batches, n_shown)
     kept: list[tuple] = next(rows)
+    if answer.names == ["explain_key", "explain_value"]:  # a plan, drawn in letters
+        out.writelines(f"{plan}\n" for _, plan in kept)
+        return
     table = Table(box=SIMPLE_HEAD, header_style="bold")
     for name in answer.names:
         table.add_column(Text(_printable(name)), overflow="ellipsis", no_wrap=True)

@@ -227,7 +227,7 @@ def record_damage(
     connection: duckdb.DuckDBPyConnection, run_id: str, told: list[str]
 ) -> None:
     """Keep what was wrong with the published snapshots, a sentence each."""
-    record(connection, run_id, [judged("snapshots_intact", len(told), "; ".join(told))])
+    record(connection, run_id, [judged("snapshots_intact", 1, "; ".join(told))])
 
 
 def forget_checks(

@@ -14,7 +14,7 @@ from warehouse.connection import open_work
 from warehouse.errors import TesseraError
 from warehouse.home import Home, writer_lock
 from warehouse.mishaps import explained
-from warehouse.publication import look_after_current, settle_published
+from warehouse.publication import look_after_current, record_damage, settle_published
 from warehouse.telling import why_it_failed
 
 
@@ -73,9 +73,12 @@ def framed(home: Home, *, reloads: bool = False) -> Generator[Callable[[], float
                 f"{found}: run `tessera run`, which reads the inbox again; the last "
                 "good snapshot stands"
             )
-        with failures_told(home):
-            settle_published(home)
-            yield lambda: time.perf_counter() - began
+        try:
+            with failures_told(home):
+                settle_published(home)
+                yield lambda: time.perf_counter() - began
+        finally:
+            record_damage(home, told)  # for the run that the stage has opened
         damage.remember_as_left(home)
 
 

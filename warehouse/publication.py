@@ -54,7 +54,7 @@ def settle_published(home: Home, progress: Progress = silent) -> None:
 def look_after_current(home: Home, *, thorough: bool = False) -> list[str]:
     """Give readers the last good snapshot back, if theirs is damaged or gone.
 
-    What had to be done is told in the log, and in `ops.checks` of the last run.
+    What had to be done is told in the log.
 
     Returns
     -------
@@ -62,16 +62,14 @@ def look_after_current(home: Home, *, thorough: bool = False) -> list[str]:
         A sentence for everything that was wrong; empty where nothing was.
     """
     told = versions.mend_current(home, thorough=thorough)
-    if told:
-        for sentence in told:
-            logger.warning(sentence)
-        _record_damage(home, told)
+    for sentence in told:
+        logger.warning(sentence)
     return told
 
 
-def _record_damage(home: Home, told: list[str]) -> None:
+def record_damage(home: Home, told: list[str]) -> None:
     """Keep what was wrong for the last run, where there is a working file for that."""
-    if not home.work_database.exists():
+    if not told or not home.work_database.exists():
         return
     try:
         with prepared(home) as connection:

@@ -6,7 +6,12 @@ from warehouse import ledger, snapshots, transform, versions
 from warehouse.errors import TesseraError
 from warehouse.framing import failures_told, framed, private_files, utc_now
 from warehouse.home import Home, writer_lock
-from warehouse.publication import look_after_current, prepared, settle_published
+from warehouse.publication import (
+    look_after_current,
+    prepared,
+    record_damage,
+    settle_published,
+)
 from warehouse.replay import ReplaySummary, replay_quarantine
 
 
@@ -50,6 +55,7 @@ def roll_back(home: Home, version: int | None = None) -> int:
     """
     with writer_lock(home), private_files(), failures_told(home):
         told = look_after_current(home, thorough=True)
+        record_damage(home, told)
         with framed(home):
             chosen = snapshots.current_version(home)
             if told and chosen is None:

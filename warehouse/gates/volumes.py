@@ -36,8 +36,9 @@ def check_volumes(connection: duckdb.DuckDBPyConnection) -> list[Check]:
 def _days_known(connection: duckdb.DuckDBPyConnection) -> list[dict]:
     """List the days of sources; `is_judged` are those new, or not what they were.
 
-    Where the last snapshot had nothing of a source, no day is: what is imported may end
-    with half a day. Days before the first that it knew were judged before it.
+    Where the last snapshot had nothing of a source (it is not `is_published`), no day
+    is: what is imported may end with half a day. Days before the first that it knew
+    were judged before it.
     """
     return rows_by_name(
         connection,
@@ -53,7 +54,8 @@ def _days_known(connection: duckdb.DuckDBPyConnection) -> list[dict]:
                 when before.n_rows is null
                     then coalesce(days.day_date >= first_date, false)
                 else abs(days.n_rows - before.n_rows) > {CHANGED} * before.n_rows
-            end as is_judged
+            end as is_judged,
+            first_date is not null as is_published
         from intermediate.int_source_days_compared as days
         left join previous.source_days as before
             on days.source = before.source
@@ -68,14 +70,17 @@ def _days_known(connection: duckdb.DuckDBPyConnection) -> list[dict]:
 
 
 def _days_missing(days: list[dict]) -> list[Check]:
-    """Count the days of which a source has nothing, where it has of later ones."""
+    """Count the days of which a source has nothing, where it has of later ones.
+
+    They are told for as long as they are among the days that are judged.
+    """
     least_rows = limit_of("days_missing").least_rows
     found = []
     for subject, of_source in groupby(days, key=_subject):
         known = [
             day
             for day in of_source
-            if day["is_judged"] and day["n_weeks"] >= LEAST_WEEKS
+            if day["is_published"] and day["n_weeks"] >= LEAST_WEEKS
         ]
         missing = [
             f"{day['day_date']} (usually {day['usual_rows']:,.0f})"
