@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from running import (
+    ROOT,
     SMALL,
     fingerprints,
     query,
@@ -394,6 +395,29 @@ def test_what_dbt_cannot_build_is_not_published(small_sample: Home, tmp_path: Pa
     assert (sha256(home.current), os.readlink(home.current)) == before
 
     assert run_tessera_here(home, "run", "--full-refresh").exit_code == 0
+    assert fingerprints(home) == fingerprints(small_sample)
+
+
+@pytest.mark.long
+def test_a_project_that_does_not_compile_publishes_nothing(
+    small_sample: Home, tmp_path: Path
+):
+    home, project = Home.at(tmp_path / "home"), tmp_path / "project"
+    shutil.copytree(small_sample.root, home.root, symlinks=True)
+    before = sha256(home.current), os.readlink(home.current)
+    for package in ("warehouse", "ml", "dbt_project"):
+        shutil.copytree(ROOT / package, project / package)
+    model = project / "dbt_project" / "models" / "marts" / "people" / "users.sql"
+    model.write_text(model.read_text() + "{{ nothing_of_this_name() }}")
+
+    broken = run_tessera(home, "build", PYTHONPATH=str(project))
+
+    assert broken.returncode == 1
+    assert "nothing_of_this_name" in broken.stderr
+    assert (sha256(home.current), os.readlink(home.current)) == before
+    stages.build(home)
+    stages.segment(home)
+    stages.publish(home)
     assert fingerprints(home) == fingerprints(small_sample)
 
 

@@ -217,6 +217,31 @@ def test_the_load_itself_blames_no_dump_for_it(inbox, monkeypatch):
     assert [file for file, *_ in inbox.files()] == ["a.jsonl", "b.jsonl"]
 
 
+def test_a_file_of_an_earlier_duckdb_is_taken_up(inbox):
+    """As an upgrade finds it: in the format that DuckDB 1.0 wrote."""
+    before = inbox.query(ROWS)
+    work = inbox.home.work_database
+    earlier = work.with_name("earlier.duckdb")
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{work}' as work (read_only)")
+        connection.execute(f"attach '{earlier}' as earlier (storage_version 'v1.0.0')")
+        connection.execute("copy from database work to earlier")
+        formats = connection.execute(
+            "select tags['storage_version'] from duckdb_databases() "
+            "where not internal and database_name in ('work', 'earlier') "
+            "order by database_name"
+        ).fetchall()
+    assert formats[0][0].startswith("v1.0.0")
+    assert formats[1] != formats[0]
+    earlier.replace(work)
+    inbox.put_events("z.jsonl", {"user": "u9"})
+
+    assert stages.load(inbox.home).n_rows == 1
+
+    assert not work.with_name("work.duckdb.damaged").exists()
+    assert inbox.query("select count(*) from raw.events") == [(len(before) + 1,)]
+
+
 def test_a_file_of_a_later_duckdb_is_no_damage_and_said_in_words(inbox, monkeypatch):
     def refuse(*_args, **_options):
         raise duckdb.IOException(
