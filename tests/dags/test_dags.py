@@ -1,6 +1,7 @@
 """The DAGs as Airflow reads them: whole, quickly, and by the house's conventions."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,26 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict:
 def test_every_dag_file_is_read_without_error(described: dict):
     assert described["errors"] == {}
     assert {dag for dag, _ in TASKS} == set(described["dags"])
+
+
+@pytest.mark.long
+def test_a_dag_that_cannot_be_read_takes_no_other_with_it(tmp_path: Path):
+    dags = tmp_path / "dags"
+    shutil.copytree(DAGS, dags, ignore=shutil.ignore_patterns("__pycache__"))
+    (dags / "broken.py").write_text("from airflow.sdk import dag\nraise ValueError(7)")
+    script = str(Path(__file__).with_name("describe_dags.py"))
+    environment = {"PYTHONPATH": str(dags), "PATH": "/usr/bin:/bin"}
+    done = run_python(
+        *(script, str(tmp_path / "home"), str(tmp_path / "dags.json")),
+        environment=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    described = json.loads((tmp_path / "dags.json").read_text())
+
+    assert {dag for dag, _ in TASKS} == set(described["dags"])
+    ((file, told),) = described["errors"].items()
+    assert file.endswith("broken.py")
+    assert "ValueError: 7" in told
 
 
 def test_reading_the_dags_is_quick_and_imports_nothing_heavy(described: dict):

@@ -1,8 +1,14 @@
 """`make run`: real Airflow runs the real stages, says little, and repeats cheaply."""
 
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import duckdb
+import psutil
 import pytest
 from airflow_processes import DAGS, run_python
 
@@ -82,16 +88,81 @@ def test_a_wrong_setting_is_named_before_airflow_starts(
     assert not (home / "airflow").exists()
 
 
+class Hook(HTTPServer):
+    """A chat's hook, which keeps what it gets."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Receiver)
+        self.received: list[dict] = []
+
+
+class Receiver(BaseHTTPRequestHandler):
+    server: Hook
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append(json.loads(body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_arguments) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    with Hook() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
 @pytest.mark.long
-def test_a_wrong_source_ends_with_its_name_and_status_2(
-    home: Path, environment: dict[str, str]
+def test_a_task_that_fails_for_good_says_why_and_sends_one_alert(
+    home: Path, environment: dict[str, str], hook: Hook
 ):
+    """With a wrong source, which no second try would mend."""
     (home / "inbox" / "shop" / "source.yml").write_text(
         "adapter: generic\nkind: what\n"
     )
-    done = run_once(home, environment)
+    canary = "T0K3N-0f-a-h00k"
+    address = home / "secrets" / "alert_webhook"
+    address.parent.mkdir(mode=0o700)
+    address.write_text(f"http://127.0.0.1:{hook.server_port}/{canary}")
+    address.chmod(0o600)
+    seen: set[str] = set()
+    done = run_python(
+        *(str(DAGS / "run_once.py"), "--home", str(home)),
+        environment={**environment, "NO_PROXY": "127.0.0.1"},
+        while_it_runs=lambda: seen.update(command_lines()),
+    )
 
     assert done.returncode == 2
     assert "source.yml" in done.stderr
     assert "Correct what is named" in done.stderr
     assert not (home / "published" / "current.duckdb").exists()
+    (told,) = hook.received
+    assert (told["status"], told["dag"], told["task"]) == (
+        "failed",
+        "load_events",
+        "load",
+    )
+    assert "source.yml" in told["reason"]
+    assert "Correct what is named" in told["what_to_do"]
+    assert told["run"]
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert [path for path in files if canary.encode() in path.read_bytes()] == [address]
+    assert canary not in done.stderr + done.stdout
+    assert any("run_once" in line for line in seen)
+    assert not any(canary in line for line in seen)
+
+
+def command_lines() -> set[str]:
+    """List what `ps` would show."""
+    lines = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            lines.add(" ".join(process.cmdline()))
+    return lines

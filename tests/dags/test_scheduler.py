@@ -1,6 +1,7 @@
 """Airflow's real scheduler takes a dump to a snapshot, and leaves nothing behind."""
 
 import fcntl
+import shutil
 import signal
 import socket
 import sqlite3
@@ -16,9 +17,10 @@ import duckdb
 import psutil
 import pytest
 from airflow_processes import DAGS, run_python
-from running import without_docs
+from running import fingerprints, refuse_loss, without_docs
 
-from warehouse.home import Home
+from warehouse import stages
+from warehouse.home import Home, lock_holder
 
 DAG_IDS = ["load_events", "refresh_segments", "train_segments"]
 
@@ -31,12 +33,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def airflow_up(home: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
+def airflow_up(
+    home: Path, environment: dict[str, str], **settings: str
+) -> Iterator[subprocess.Popen]:
     """Run `make up`'s script; at the end press Ctrl-C."""
     command = [sys.executable, str(DAGS / "up.py"), "--home", str(home)]
     process = subprocess.Popen(
         [*command, "--port", str(free_port())],
-        env={**environment, "TESSERA_LOAD_SCHEDULE": "@once"},
+        env={**environment, "TESSERA_LOAD_SCHEDULE": "@once", **settings},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -152,3 +156,86 @@ def test_a_home_has_one_airflow_at_a_time(home: Path, environment: dict[str, str
 
     assert done.returncode == 3
     assert "up already" in done.stderr
+
+
+# How soon a scheduler takes tasks for dead whose process is; five minutes by default.
+IMPATIENT = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
+}
+
+
+def wait_for_task(home: Path, task: str, process: subprocess.Popen) -> None:
+    """Wait until a task runs."""
+    give_up_at = time.monotonic() + 120
+    question = (
+        f"select 1 from task_instance where task_id = '{task}' and state = 'running'"
+    )
+    while not ask_airflow(home, question):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < give_up_at, told_by_tasks(home)
+        time.sleep(0.1)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_a_killed_scheduler_and_a_locked_database_lose_and_double_nothing(
+    few: Path, environment: dict[str, str], tmp_path: Path
+):
+    """Killed while it builds, with all that it has started, as when the power goes."""
+    home = Home.at(few)
+    without_docs(home)
+    undisturbed = Home.at(tmp_path / "undisturbed")
+    shutil.copytree(few, undisturbed.root)
+    with airflow_up(few, environment, **IMPATIENT) as process:
+        wait_for_task(few, "build", process)
+        for member in psutil.Process(process.pid).children(recursive=True):
+            member.kill()
+        process.kill()
+    assert lock_holder(home) is None
+    assert not home.current.exists()
+
+    with airflow_up(few, environment, **IMPATIENT) as process:
+        with closing(sqlite3.connect(few / "airflow" / "airflow.db")) as database:
+            database.execute("begin exclusive")
+            time.sleep(20)
+            database.rollback()
+        wait_for_every_dag(few, process, 600)
+        run_ids = ask_airflow(few, "select dag_id, run_id from dag_run order by id")
+        tries = ask_airflow(
+            few, "select task_id, try_number from task_instance where task_id = 'build'"
+        )
+
+    assert len(run_ids) == len(set(run_ids))
+    assert tries[0][1] > 1
+    refuse_loss(home)
+    with duckdb.connect(str(home.current.resolve()), read_only=True) as published:
+        (as_of,) = published.execute("select max(as_of) from ops.runs").fetchall()[0]
+        assert published.execute(
+            "select count(*) from ops.loaded_files"
+        ).fetchall() == [(1,)]
+    shutil.copytree(home.secrets, undisturbed.secrets)
+    stages.run(undisturbed, as_of=as_of)
+    assert marts(home) == marts(undisturbed)
+
+    again = run_python(
+        *("-m", "airflow", "dags", "trigger", "load_events"),
+        *("--run-id", next(run for dag, run in run_ids if dag == "load_events")),
+        environment={
+            **environment,
+            "AIRFLOW_HOME": str(few / "airflow"),
+            "TESSERA_HOME": str(few),
+        },
+    )
+    assert again.returncode != 0
+    assert "already exists" in again.stderr + again.stdout
+    after = ask_airflow(few, "select dag_id, run_id from dag_run order by id")
+    assert after == run_ids
+
+
+def marts(home: Home) -> dict[str, tuple]:
+    """Leave out what a run by hand and three DAGs number otherwise."""
+    found = fingerprints(home)
+    return {table: told for table, told in found.items() if table.startswith("marts.")}
