@@ -23,12 +23,21 @@ KNOWN = {
     "CDNOW": "select order_date::date, count(*) "
     "from read_csv('{}/cdnow/orders.csv') group by 1",
 }
+REVENUE = {
+    "revenue of Online Retail": "select InvoiceDate::date, "
+    "ceil(sum(Quantity * UnitPrice) filter (Quantity * UnitPrice > 0))::bigint "
+    "from '{}/online_retail/online_retail.parquet' group by 1",
+    "revenue of CDNOW": "select order_date::date, ceil(sum(amount))::bigint "
+    "from read_csv('{}/cdnow/orders.csv') group by 1",
+}
 N_SOURCES, N_DAYS = 100, 180
 
 
-def judge(counts: dict[date, int]) -> tuple[int, int, int, int]:
+def judge(
+    counts: dict[date, int], measured: str = "volume"
+) -> tuple[int, int, int, int]:
     """Count the days that are judged, and those that drop, spike or are missing."""
-    drop, spike = limit_of("volume_drop"), limit_of("volume_spike")
+    drop, spike = limit_of(f"{measured}_drop"), limit_of(f"{measured}_spike")
     found = [0, 0, 0, 0]
     for back in range((max(counts) - min(counts)).days + 1):
         day = min(counts) + timedelta(days=back)
@@ -73,10 +82,10 @@ def make_up(rng: np.random.Generator) -> dict[date, int]:
 
 def main() -> None:
     """Print a line for each set of days."""
-    for name, question in KNOWN.items():
-        if REFERENCE.is_dir():
+    for measured, questions in (("volume", KNOWN), ("revenue", REVENUE)):
+        for name, question in questions.items() if REFERENCE.is_dir() else ():
             rows = duckdb.sql(question.format(REFERENCE)).fetchall()
-            tell(name, np.array(judge(dict(rows))))
+            tell(name, np.array(judge(dict(rows), measured)))
     rng = np.random.default_rng(0)
     tell("made up", sum(np.array(judge(make_up(rng))) for _ in range(N_SOURCES)))
 
