@@ -214,14 +214,15 @@ def _explains_a_question(
 @contextmanager
 def _in_words(is_over: Callable[[], bool], seconds: float) -> Generator[None]:
     """Turn what DuckDB says into an error with the right exit status."""
+    stopped = (
+        f"stopped after {seconds:g} s; ask for less, or give more time (--timeout)"
+    )
     try:
         yield
     except duckdb.InterruptException as error:
         if not is_over():
             raise KeyboardInterrupt from error
-        raise TesseraError(
-            f"stopped after {seconds:g} s; ask for less, or give more time (--timeout)"
-        ) from error
+        raise TesseraError(stopped) from error
     except duckdb.OutOfMemoryException as error:
         raise TesseraError(
             f"the question takes more than {MEMORY} of memory; ask for less at a time, "
@@ -232,6 +233,8 @@ def _in_words(is_over: Callable[[], bool], seconds: float) -> Generator[None]:
             f"files, networks and extensions are closed to a question: {error}"
         ) from error
     except duckdb.Error as error:
+        if is_over():  # a result that was interrupted between two batches is closed
+            raise TesseraError(stopped) from error
         raise ConfigurationError(str(error)) from error
 
 
