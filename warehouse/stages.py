@@ -73,6 +73,13 @@ def load(
                 ),
             )
             late = overdue.newly_overdue(connection, utc_now())
+            told = [*late]
+            if not connection.execute("from ledger.files limit 1").fetchall():
+                told.append(
+                    f"there are no dumps in {home.inbox}: put them there, a folder "
+                    "with its source.yml for each source (README.md); what is built of "
+                    "nothing is empty"
+                )
             changed = summary.n_loaded > 0 or versions.is_behind(connection, home)
             if changed:
                 run = ledger.open_run(connection, utc_now())
@@ -89,7 +96,7 @@ def load(
             seconds=watch(),
             n_rows=summary.n_accepted,
             changed=changed,
-            message="\n".join([summary.in_words(), *late]),
+            message="\n".join([summary.in_words(), *told]),
             as_of=as_of,
             details={"news": [*summary.newly_refused, *late]},
         )
@@ -352,11 +359,6 @@ def run(
         done(load(home, as_of=as_of, progress=progress))
         if not full_refresh and _is_up_to_date(home, as_of):
             return results
-        if _has_nothing(home):
-            raise TesseraError(
-                f"nothing is loaded: put dumps into {home.inbox}, a folder with its "
-                "source.yml for each source (README.md), and run again"
-            )
         done(build(home, as_of=as_of, full_refresh=full_refresh, progress=progress))
         done(segment(home, progress=progress))
         done(publish(home, acceptance=acceptance, progress=progress))
@@ -375,15 +377,6 @@ def _build_models(
     if built.failures:
         raise TesseraError(transform.failure_in_words(home, built.failures))
     return built
-
-
-def _has_nothing(home: Home) -> bool:
-    """Tell whether no file was ever loaded, nor is anything published."""
-    with open_work(home) as connection:
-        loaded = connection.execute(
-            "from ledger.files where status = 'loaded' limit 1"
-        ).fetchall()
-    return not loaded and not home.current.exists()
 
 
 def _is_before_published(home: Home, as_of: datetime) -> bool:

@@ -225,15 +225,6 @@ def test_what_was_damaged_is_told_though_it_is_mended(
     assert "work.duckdb was damaged" in told["reason"]
 
 
-def test_where_nothing_was_ever_loaded_nothing_is_published(home: Home, hook: Hook):
-    put_address(home, hook.url)
-    ran = CliRunner().invoke(main, ["run", "--home", str(home.root)])
-
-    assert ran.exit_code == 1
-    assert "put dumps into" in ran.stderr
-    assert not home.published.exists()
-
-
 def test_tessera_run_sends_what_it_failed_of(home: Home, hook: Hook, caplog):
     put_address(home, hook.url)
     (home.root / "settings.yml").write_text("threads: none\n")

@@ -60,3 +60,12 @@ def test_a_load_that_finds_nothing_tells_of_it(inbox, monkeypatch: pytest.Monkey
 
     assert "no file of shop has come since" in told.message
     assert told.details["news"] == told.message.splitlines()[1:]
+
+
+def test_where_there_are_no_dumps_it_is_said_where_they_go(make_inbox):
+    inbox = make_inbox()
+
+    told = stages.load(inbox.home)
+
+    assert f"there are no dumps in {inbox.home.inbox}" in told.message
+    assert told.details["news"] == []
