@@ -31,7 +31,8 @@ SETTINGS = {
         "simple_auth_manager_passwords_file": "{airflow}/passwords.json",
         "test_connection": "Disabled",
     },
-    "database": {"sql_alchemy_conn": "sqlite:///{airflow}/airflow.db"},
+    # Of 5 s, a process that finds its database locked ends, and Airflow with it.
+    "database": {"sql_alchemy_conn": "sqlite:///{airflow}/airflow.db?timeout=60"},
     "logging": {"base_log_folder": "{airflow}/logs", "colored_console_log": "False"},
     "api": {
         "host": "127.0.0.1",

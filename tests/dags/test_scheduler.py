@@ -110,6 +110,9 @@ def test_a_dump_becomes_a_snapshot_as_of_when_the_load_began(
         triggered = ask_airflow(
             few, "select run_type from dag_run where dag_id = 'refresh_segments'"
         )
+        slots = ask_airflow(
+            few, "select slots from slot_pool where pool = 'warehouse_writer'"
+        )
 
     assert process.returncode == 0
     assert len(started) >= 3
@@ -118,6 +121,7 @@ def test_a_dump_becomes_a_snapshot_as_of_when_the_load_began(
     ((run_type, started_at),) = began
     assert run_type == "scheduled"
     assert triggered == [("asset_triggered",)]
+    assert slots == [(1,)]
     snapshot = (few / "published" / "current.duckdb").resolve()
     with duckdb.connect(str(snapshot), read_only=True) as published:
         assert published.execute("select count(*) from marts.users").fetchall() == [
@@ -167,16 +171,36 @@ IMPATIENT = {
 }
 
 
-def wait_for_task(home: Path, task: str, process: subprocess.Popen) -> None:
-    """Wait until a task runs."""
-    give_up_at = time.monotonic() + 120
-    question = (
-        f"select 1 from task_instance where task_id = '{task}' and state = 'running'"
-    )
-    while not ask_airflow(home, question):
+def wait_for_models(home: Path, process: subprocess.Popen, *, attempt: int) -> None:
+    """Wait until `build` is in the midst of its models, at its n-th attempt."""
+    logs = home / "airflow" / "logs" / "dag_id=refresh_segments"
+    give_up_at = time.monotonic() + 300
+    while not any(
+        "OK created" in log.read_text()
+        for log in logs.glob(f"run_id=*/task_id=build/attempt={attempt}.log")
+    ):
         assert process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < give_up_at, told_by_tasks(home)
         time.sleep(0.1)
+    assert lock_holder(Home.at(home)) is not None
+
+
+def kill_all(process: subprocess.Popen) -> None:
+    """Kill a process with all that it has started, as when the power goes."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    for member in family:
+        member.kill()
+    psutil.wait_procs(family, timeout=30)
+
+
+def lock_database(home: Path, *, seconds: float) -> None:
+    """Keep Airflow from its database for so long."""
+    path = home / "airflow" / "airflow.db"
+    with closing(sqlite3.connect(path, timeout=60)) as database:
+        database.execute("begin exclusive")
+        time.sleep(seconds)
+        database.rollback()
 
 
 @pytest.mark.long
@@ -184,24 +208,20 @@ def wait_for_task(home: Path, task: str, process: subprocess.Popen) -> None:
 def test_a_killed_scheduler_and_a_locked_database_lose_and_double_nothing(
     few: Path, environment: dict[str, str], tmp_path: Path
 ):
-    """Killed while it builds, with all that it has started, as when the power goes."""
+    """Both in the midst of a build."""
     home = Home.at(few)
     without_docs(home)
     undisturbed = Home.at(tmp_path / "undisturbed")
     shutil.copytree(few, undisturbed.root)
     with airflow_up(few, environment, **IMPATIENT) as process:
-        wait_for_task(few, "build", process)
-        for member in psutil.Process(process.pid).children(recursive=True):
-            member.kill()
-        process.kill()
+        wait_for_models(few, process, attempt=1)
+        kill_all(process)
     assert lock_holder(home) is None
     assert not home.current.exists()
 
     with airflow_up(few, environment, **IMPATIENT) as process:
-        with closing(sqlite3.connect(few / "airflow" / "airflow.db")) as database:
-            database.execute("begin exclusive")
-            time.sleep(20)
-            database.rollback()
+        wait_for_models(few, process, attempt=2)
+        lock_database(few, seconds=20)
         wait_for_every_dag(few, process, 600)
         run_ids = ask_airflow(few, "select dag_id, run_id from dag_run order by id")
         tries = ask_airflow(
