@@ -1,13 +1,18 @@
 """The DAGs as Airflow reads them: whole, quickly, and by the house's conventions."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from airflow_processes import DAGS, run_python
+from running import refuse_loss
 
-from warehouse.home import Home, writer_lock
+from warehouse import stages
+from warehouse.home import Home
 
 TASKS = [
     ("load_events", "load"),
@@ -22,36 +27,24 @@ LINES_OF_A_SCREEN = 40
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """What Airflow sees, read in a process of its own."""
+    """What Airflow sees, in a process of its own, with a broken file among ours."""
     folder = tmp_path_factory.mktemp("dags")
-    script = str(Path(__file__).with_name("describe_dags.py"))
-    environment = {"PYTHONPATH": str(DAGS), "PATH": "/usr/bin:/bin"}
-    done = run_python(
-        script, str(folder), str(folder / "dags.json"), environment=environment
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads((folder / "dags.json").read_text())
-
-
-def test_every_dag_file_is_read_without_error(described: dict):
-    assert described["errors"] == {}
-    assert {dag for dag, _ in TASKS} == set(described["dags"])
-
-
-@pytest.mark.long
-def test_a_dag_that_cannot_be_read_takes_no_other_with_it(tmp_path: Path):
-    dags = tmp_path / "dags"
+    dags = folder / "dags"
     shutil.copytree(DAGS, dags, ignore=shutil.ignore_patterns("__pycache__"))
     (dags / "broken.py").write_text("from airflow.sdk import dag\nraise ValueError(7)")
     script = str(Path(__file__).with_name("describe_dags.py"))
     environment = {"PYTHONPATH": str(dags), "PATH": "/usr/bin:/bin"}
     done = run_python(
-        *(script, str(tmp_path / "home"), str(tmp_path / "dags.json")),
+        *(script, str(folder / "home"), str(folder / "dags.json")),
         environment=environment,
     )
     assert done.returncode == 0, done.stderr
-    described = json.loads((tmp_path / "dags.json").read_text())
+    return json.loads((folder / "dags.json").read_text())
 
+
+def test_every_dag_is_read_whatever_lies_beside_it_and_a_broken_file_is_named(
+    described: dict,
+):
     assert {dag for dag, _ in TASKS} == set(described["dags"])
     ((file, told),) = described["errors"].items()
     assert file.endswith("broken.py")
@@ -126,26 +119,54 @@ def test_airflow_understands_our_settings(described: dict, setting: str, value: 
     assert described["settings"][setting] == value
 
 
-def test_a_busy_warehouse_is_tried_again_and_a_wrong_setting_is_not(
-    home: Path, environment: dict[str, str]
-):
-    script = f"""
+SECOND_COPY = """
 import sys
 from pathlib import Path
 import airflow_home
-airflow_home.prepare(Path({str(home)!r}))
+home = Path(sys.argv[1])
+airflow_home.prepare(home)
 from warehouse_tasks import run_stage
-for settings in ("", "threads: none of them"):
-    Path({str(home)!r}, "settings.yml").write_text(settings)
+for settings in ("", "", "threads: none of them"):
+    Path(home, "settings.yml").write_text(settings)
     try:
-        run_stage("load")
+        print("told:", run_stage("load").message, flush=True)
     except Exception as error:
-        sys.stderr.write(f"raised {{type(error).__name__}}\\n")
+        print("told:", type(error).__name__, error, flush=True)
+    sys.stdin.readline()
 """
-    with writer_lock(Home.at(home)):
-        done = run_python(
-            *("-c", script), environment={**environment, "PYTHONPATH": str(DAGS)}
-        )
 
-    raised = [line for line in done.stderr.splitlines() if line.startswith("raised")]
-    assert raised == ["raised WarehouseBusyError", "raised AirflowFailException"]
+
+def test_a_second_copy_is_told_who_writes_and_tried_again_a_wrong_setting_is_not(
+    home: Path, environment: dict[str, str]
+):
+    """As when Airflow starts a task again while its first copy still lives."""
+    told: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", SECOND_COPY, str(home)],
+        env={**environment, "PYTHONPATH": str(DAGS)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as second:
+        assert second.stdin
+        assert second.stdout
+        lines = iter(second.stdout)
+
+        def hear() -> None:
+            told.append(next(line for line in lines if line[:5] == "told:"))
+
+        first = stages.load(
+            Home.at(home), progress=lambda _line: None if told else hear()
+        )
+        for _ in range(2):
+            second.stdin.write("\n")
+            second.stdin.flush()
+            hear()
+
+    assert first.n_rows == 90
+    assert told[0].startswith("told: WarehouseBusyError the warehouse at")
+    assert f"process {os.getpid()} is writing" in told[0]
+    assert "1 loaded before" in told[1]
+    assert told[2].startswith("told: AirflowFailException ")
+    (home / "settings.yml").unlink()
+    refuse_loss(Home.at(home))
