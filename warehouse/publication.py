@@ -8,6 +8,7 @@ import duckdb
 
 from warehouse import checks, ledger, recalling, report, snapshots, transform, versions
 from warehouse.connection import open_work
+from warehouse.errors import TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
 from warehouse.raw_tables import create_tables
@@ -76,7 +77,7 @@ def record_damage(home: Home, told: list[str]) -> None:
             run = ledger.last_run(connection)
             if run:
                 checks.record_damage(connection, run.run_id, told)
-    except duckdb.Error:  # of a damaged working file, say, the stage tells itself
+    except (duckdb.Error, TesseraError, OSError):  # which the stage tells itself
         logger.exception("what was wrong could not be kept in ops.checks")
 
 

@@ -12,6 +12,7 @@ from warehouse.connection import open_snapshot, open_work, rows_by_name
 from warehouse.errors import WarehouseBusyError
 from warehouse.framing import utc_now
 from warehouse.home import Home, lock_holder, writer_lock
+from warehouse.inbox import may_still_be_there
 from warehouse.raw_tables import create_tables
 from warehouse.snapshots import current_version, versions
 from warehouse.versions import describe_versions, versions_in_words
@@ -71,7 +72,7 @@ def read_status(home: Home) -> dict:
     found["refused_files"] = [
         row
         for row in found["refused_files"]
-        if (home.inbox / row["source"] / row["file"]).exists()
+        if may_still_be_there(home.inbox, row["source"], row["file"])
     ]
     for run in found["runs"]:
         is_left = run["status"] == "running" and holder is None

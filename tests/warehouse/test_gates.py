@@ -409,6 +409,10 @@ def test_a_file_is_refused_for_as_long_as_it_lies_there(events):
         assert "the last b.jsonl.gz: " in check.explanation
         refused.unlink()
         assert files_refused(connection, events.home) == []
+    events.put("of ann@example.org.jsonl.gz", b"no gzip at all")
+    events.load()
+    with open_work(events.home) as connection:
+        assert len(files_refused(connection, events.home)) == 1
 
 
 @pytest.fixture

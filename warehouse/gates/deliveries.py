@@ -8,6 +8,7 @@ import duckdb
 
 from warehouse.gates.check import Check, judged
 from warehouse.home import Home
+from warehouse.inbox import may_still_be_there
 from warehouse.snapshots import attached_current
 
 
@@ -113,7 +114,7 @@ def files_refused(connection: duckdb.DuckDBPyConnection, home: Home) -> list[Che
         order by source, file_id
         """
     ).fetchall()
-    refused = [row for row in rows if (home.inbox / row[0] / row[1]).exists()]
+    refused = [row for row in rows if may_still_be_there(home.inbox, *row[:2])]
     found = []
     for source, files in groupby(refused, key=itemgetter(0)):
         *others, (_, file, reason) = files
