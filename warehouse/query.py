@@ -37,7 +37,7 @@ _READ = (
 
 
 _EXPLAIN = re.compile(
-    r"explain\s+(?:analyze\s+)?(?:\([^()]*\)\s*)?(.*)", re.IGNORECASE | re.DOTALL
+    r"explain\s+(?:analyze\s+)?(?:\([\w\s,]*\)\s*)?(.*)", re.IGNORECASE | re.DOTALL
 )
 
 

@@ -249,6 +249,14 @@ def test_a_drop_that_goes_on_was_accepted_and_another_one_was_not(
     assert deliveries.check()["volume_drop:mail/events"].stops
 
 
+def test_a_day_that_passed_excuses_no_worse_one(deliveries: Deliveries):
+    deliveries.compare(31, day=BEFORE)
+    deliveries.publish(31, day=BEFORE)
+    deliveries.compare(25)
+
+    assert deliveries.check()["volume_drop:web/events"].stops
+
+
 def test_a_new_source_and_days_before_those_that_were_published_are_not_judged(
     deliveries: Deliveries,
 ):

@@ -135,6 +135,10 @@ def test_a_question_may_come_from_a_file_or_standard_input_and_of_a_version(
         ("explain analyze copy (select 1) to '{log}'", "EXPLAIN is refused"),
         ("explain (analyze) copy (select 1) to '{log}'", "EXPLAIN is refused"),
         ("explain /* (a) */ analyze copy (select 1) to '{log}'", "EXPLAIN is refused"),
+        (
+            "explain (/* ) select 1 -- */ analyze) copy (select 1) to '{log}'",
+            "EXPLAIN is refused",
+        ),
         ("/**/ explain analyze create temp table t (a int)", "EXPLAIN is refused"),
         ("copy (select 1) to '{log}'", "COPY is refused"),
         ("from read_csv('/etc/passwd')", "closed to a question"),

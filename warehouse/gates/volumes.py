@@ -133,7 +133,8 @@ def _volumes(
         values = [
             (
                 0.0
-                if measure(day) > limit.limit_value and _goes_on(before, day, measure)
+                if measure(day) > limit.limit_value
+                and _goes_on(before, day, measure, limit.limit_value)
                 else measure(day),
                 day,
             )
@@ -168,11 +169,17 @@ def _with_day_before(days: list[dict]) -> Iterator[tuple[dict | None, dict]]:
     return zip([None, *days], days, strict=False)
 
 
-def _goes_on(before: dict | None, day: dict, measure: Callable[[dict], float]) -> bool:
-    """Tell whether a day is no further out than the published one before it."""
+def _goes_on(
+    before: dict | None,
+    day: dict,
+    measure: Callable[[dict], float],
+    limit_value: float,
+) -> bool:
+    """Tell whether a day is no further out than a failed, published one before it."""
     return (
         before is not None
         and not before["is_judged"]
+        and measure(before) > limit_value
         and measure(day) <= measure(before) * (1 + CHANGED)
     )
 
