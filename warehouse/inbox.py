@@ -35,14 +35,6 @@ class Dump:
     refusal: FileRefusedError | None = None  # it must not even be opened
 
 
-def may_still_be_there(inbox: Path, source: str, file: str) -> bool:
-    """Tell whether a file may be in the inbox, by the name that the ledger has of it.
-
-    In a name with an address or a number, marks stand for it: that one may be anywhere.
-    """
-    return "[email" in file or "[phone" in file or (inbox / source / file).exists()
-
-
 def find_sources(inbox: Path) -> list[tuple[Source, Path]]:
     """Read every source of the inbox, sorted by name, each with its folder.
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import duckdb
 
 from warehouse import __version__, user_agents
-from warehouse.connection import open_snapshot, transaction
+from warehouse.connection import open_snapshot, rows_by_name, transaction
 from warehouse.home import Home
+from warehouse.redaction import has_mark
 
 PROJECT = Path(__file__).resolve().parents[1]
 _CODE = ("dbt_project/**/*.sql", "dbt_project/**/*.yml", "dbt_project/**/*.csv")
@@ -128,6 +129,49 @@ def loaded_bytes(connection: duckdb.DuckDBPyConnection, load_id: int) -> int:
         [load_id],
     ).fetchall()
     return rows[0][0]
+
+
+def refused_files(
+    connection: duckdb.DuckDBPyConnection,
+    inbox: Path,
+    *,
+    files: str = "ledger.files",
+    order: str = "file_id",
+) -> list[dict]:
+    """List the files of the inbox that are refused, by source as they came.
+
+    One that came in after it was refused is refused no more, nor is one that was taken
+    away. Where marks stand in a name nobody can look, and it counts.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+    inbox : Path
+    files, order : str
+        The table of files, or its published copy, and the column that numbers them.
+
+    Returns
+    -------
+    list of dict
+        `source`, `file` and `reason`.
+    """
+    latest = rows_by_name(
+        connection,
+        f"""
+        select source, file, reason
+        from (
+            select distinct on (source, file) * from {files}
+            order by source, file, {order} desc
+        )
+        where status = 'refused'
+        order by source, {order}, file
+        """,
+    )
+    return [
+        row
+        for row in latest
+        if has_mark(row["file"]) or (inbox / row["source"] / row["file"]).exists()
+    ]
 
 
 def close_run(connection: duckdb.DuckDBPyConnection, published: Run) -> None:

@@ -10,6 +10,7 @@ import duckdb
 
 from warehouse.connection import transaction
 from warehouse.gates.check import limit_of
+from warehouse.gates.pauses import find_pauses
 
 
 def newly_overdue(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[str]:
@@ -30,46 +31,28 @@ def newly_overdue(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[
     list of str
         A sentence each, by source.
     """
-    rows = connection.execute(
-        """
-        with days as (
-            select distinct source, loaded_at::date as day_date
-            from ledger.files
-            where status in ('loaded', 'duplicate', 'replaced')
-        ),
-        pauses as (
-            select
-                *,
-                day_date - 1 - lag(day_date) over (
-                    partition by source order by day_date
-                ) as n_days
-            from days
-        )
-        select source, count(*), coalesce(max(n_days), 0), max(day_date)
-        from pauses
-        group by source
-        having not exists (
-            from ledger.silences_told as told
-            where told.source = pauses.source
-            and told.last_delivery = max(pauses.day_date)
-        )
-        order by source
-        """
-    ).fetchall()
+    told_before = set(connection.execute("from ledger.silences_told").fetchall())
     limit = limit_of("source_fresh")
-    overdue = []
-    for source, n_days, longest, last in rows:
-        silent = max((now.date() - last).days - 1, 0)
-        if n_days >= limit.least_rows and silent > limit.limit_value * (longest + 1):
-            overdue.append((source, last, silent, longest))
+    overdue = [
+        pauses
+        for pauses in find_pauses(
+            connection,
+            "select source, '' as kind, loaded_at::date as day_date from ledger.files "
+            "where status <> 'refused'",
+        )
+        if pauses.n_days >= limit.least_rows
+        and pauses.times_usual(now) > limit.limit_value
+        and (pauses.source, pauses.last) not in told_before
+    ]
     if overdue:
         with transaction(connection):
             connection.executemany(
                 "insert into ledger.silences_told values (?, ?)",
-                [[source, last] for source, last, *_ in overdue],
+                [[pauses.source, pauses.last] for pauses in overdue],
             )
     return [
-        f"no file of {source} has come since {last}: {silent} full days, where "
-        f"{longest} were the most before"
-        for source, last, silent, longest in overdue
+        f"no file of {pauses.source} has come since {pauses.last}: "
+        f"{pauses.silent_days(now)} full days, where {pauses.longest} were the most "
+        "before"
+        for pauses in overdue
     ]

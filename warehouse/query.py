@@ -143,9 +143,9 @@ def _opened(
         try:
             connection = stack.enter_context(locked_down(snapshot_path(home, wanted)))
         except TesseraError:
-            if wanted == _find_version(home, version):
+            found, wanted = wanted, _find_version(home, version)
+            if found == wanted:
                 raise
-            wanted = _find_version(home, version)
             connection = stack.enter_context(locked_down(snapshot_path(home, wanted)))
         yield connection, wanted
 

@@ -34,16 +34,8 @@ def remember_previous(connection: duckdb.DuckDBPyConnection, home: Home) -> None
     ):
         for schema, table in _REMEMBERED:
             connection.execute(f"delete from previous.{table}")
-            columns = (
-                _shared_columns(connection, f"previous.{table}", f"{schema}.{table}")
-                if is_there
-                else ""
-            )
-            if columns:  # an earlier version published less
-                connection.execute(
-                    f"insert into previous.{table} by name "
-                    f"select {columns} from current_snapshot.{schema}.{table}"
-                )
+            if is_there:
+                _copy(connection, f"{schema}.{table}", f"previous.{table}")
 
 
 def restore_ledger(
@@ -67,7 +59,8 @@ def restore_ledger(
                 snapshots.attached(connection, snapshots.snapshot_path(home, version)),
                 transaction(connection),
             ):
-                _take_record_over(connection)
+                for table in _RECORDED:
+                    _copy(connection, f"ops.{table}", f"ledger.{table}")
                 fault_point("load")
                 _leave_out_numbers(connection, highest - version)
         except duckdb.Error:  # it is damaged, or no snapshot
@@ -75,17 +68,6 @@ def restore_ledger(
         return
     with transaction(connection):
         _leave_out_numbers(connection, highest)
-
-
-def _take_record_over(connection: duckdb.DuckDBPyConnection) -> None:
-    """Copy the record of runs and versions from the attached snapshot."""
-    for table in _RECORDED:
-        columns = _shared_columns(connection, f"ledger.{table}", f"ops.{table}")
-        if columns:  # an earlier version of Tessera published less
-            connection.execute(
-                f"insert into ledger.{table} by name "
-                f"select {columns} from current_snapshot.ops.{table}"
-            )
 
 
 def _leave_out_numbers(connection: duckdb.DuckDBPyConnection, n_unknown: int) -> None:
@@ -99,10 +81,11 @@ def _leave_out_numbers(connection: duckdb.DuckDBPyConnection, n_unknown: int) ->
         )
 
 
-def _shared_columns(
-    connection: duckdb.DuckDBPyConnection, private: str, published: str
-) -> str:
-    """List the columns that a private table and one of the snapshot both have."""
+def _copy(connection: duckdb.DuckDBPyConnection, published: str, private: str) -> None:
+    """Add a table of the attached snapshot to a private one: the columns of both.
+
+    An earlier version of Tessera published less.
+    """
     columns = (
         "select column_name from information_schema.columns "
         "where table_catalog = ? and table_schema || '.' || table_name = ?"
@@ -111,4 +94,9 @@ def _shared_columns(
         f"{columns} intersect {columns}",
         ["work", private, "current_snapshot", published],
     ).fetchall()
-    return ", ".join(sorted(name for (name,) in rows))
+    if rows:
+        shared = ", ".join(sorted(name for (name,) in rows))
+        connection.execute(
+            f"insert into {private} by name "
+            f"select {shared} from current_snapshot.{published}"
+        )

@@ -147,6 +147,15 @@ def mark_with(redacted: str, word: str) -> str:
     return _MARK.sub(lambda mark: f"[{mark[1]}~{word}]", redacted)
 
 
+def has_mark(name: str) -> bool:
+    """Tell whether a name may be another one, of which something was redacted.
+
+    >>> has_mark("export_[email~1f2e3d4c].csv"), has_mark("export.csv")
+    (True, False)
+    """
+    return "[email" in name or "[phone" in name
+
+
 def redact_header(line: str) -> str:
     """Redact the names of columns, of which no two become the same."""
     n_marks = itertools.count(1)

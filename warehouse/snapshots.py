@@ -254,8 +254,9 @@ def point_current_at(home: Home, version: int) -> None:
     link = home.published / "parquet" / "current"
     if link.is_dir() and not link.is_symlink():  # somebody copied it
         shutil.rmtree(link)
-    if (home.published / "parquet" / f"{version:06d}").is_dir():
-        _move_link(link, f"{version:06d}")
+    folder = _parquet_folder(home, version)
+    if folder.is_dir():
+        _move_link(link, folder.name)
 
 
 def remove_leftovers(home: Home) -> None:

@@ -3,21 +3,22 @@
 import shutil
 from contextlib import ExitStack
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from warehouse import ledger
 from warehouse.connection import open_snapshot, open_work, rows_by_name
 from warehouse.errors import WarehouseBusyError
 from warehouse.framing import utc_now
 from warehouse.home import Home, lock_holder, writer_lock
-from warehouse.inbox import may_still_be_there
 from warehouse.raw_tables import create_tables
 from warehouse.snapshots import current_version, versions
 from warehouse.versions import describe_versions, versions_in_words
 
-N_RUNS = 5
+N_RUNS, MOST_REFUSED = 5, 20
 STAGES = ("load", "build", "segment", "publish")
 
 
@@ -67,13 +68,8 @@ def read_status(home: Home) -> dict:
             found |= _read_age(snapshot, utc_now())
         tables = _read_work(home) if holder is None else None
         if tables is None and can_read:
-            tables = _read_tables(snapshot, "ops", "loaded_files")
+            tables = _read_tables(snapshot, home, "ops", "loaded_files")
     found |= tables or {}
-    found["refused_files"] = [
-        row
-        for row in found["refused_files"]
-        if may_still_be_there(home.inbox, row["source"], row["file"])
-    ]
     for run in found["runs"]:
         is_left = run["status"] == "running" and holder is None
         run["state"] = "unfinished" if is_left else run["status"]
@@ -87,7 +83,7 @@ def _read_work(home: Home) -> dict[str, list[dict]] | None:
     try:
         with writer_lock(home), open_work(home) as connection:
             create_tables(connection)
-            return _read_tables(connection, "ledger", "files")
+            return _read_tables(connection, home, "ledger", "files")
     except WarehouseBusyError:
         return None
 
@@ -122,7 +118,7 @@ def _size(folder: Path) -> int:
 
 
 def _read_tables(
-    connection: duckdb.DuckDBPyConnection, schema: str, files: str
+    connection: duckdb.DuckDBPyConnection, home: Home, schema: str, files: str
 ) -> dict[str, list[dict]]:
     """Read the last runs and the counts from the ledger or from its published copy."""
     is_private = schema == "ledger"
@@ -156,15 +152,17 @@ def _read_tables(
         "sum(n_lines)::bigint as n_lines, sum(n_accepted)::bigint as n_accepted, "
         f"max(loaded_at) as last_loaded_at from {in_effect} "
         "group by source, status order by source, status",
-        "refused_files": "select source, file, reason "
-        f"from {in_effect} and status = 'refused' order by all limit 20",
         "quarantine": f"{refused} group by source, reason order by all",
         "checks": f"from {schema}.checks where run_id = "
         f"(select max(run_id) from {schema}.runs) order by check_name",
     }
+    refused_files = ledger.refused_files(
+        connection, home.inbox, files=f"{schema}.{files}", order=order
+    )
+    by_name = sorted(refused_files, key=itemgetter("source", "file"))
     return {
         name: rows_by_name(connection, question) for name, question in questions.items()
-    }
+    } | {"refused_files": by_name[:MOST_REFUSED]}
 
 
 def _column(

@@ -53,9 +53,10 @@ def roll_back(home: Home, version: int | None = None) -> int:
     TesseraError
         If it is damaged, or none is good.
     """
-    with writer_lock(home), private_files(), failures_told(home):
-        told = look_after_current(home, thorough=True)
-        record_damage(home, told)
+    with writer_lock(home):
+        with private_files(), failures_told(home):
+            told = look_after_current(home, thorough=True)
+            record_damage(home, told)
         with framed(home):
             chosen = snapshots.current_version(home)
             if told and chosen is None:

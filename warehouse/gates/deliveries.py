@@ -7,8 +7,9 @@ from operator import itemgetter
 import duckdb
 
 from warehouse.gates.check import Check, judged
+from warehouse.gates.pauses import Pauses, find_pauses
 from warehouse.home import Home
-from warehouse.inbox import may_still_be_there
+from warehouse.ledger import refused_files
 from warehouse.snapshots import attached_current
 
 
@@ -103,27 +104,18 @@ def rows_kept(connection: duckdb.DuckDBPyConnection, home: Home) -> list[Check]:
 
 def files_refused(connection: duckdb.DuckDBPyConnection, home: Home) -> list[Check]:
     """Count, by source, the files of the inbox that are refused whole."""
-    rows = connection.execute(
-        """
-        select source, file, reason
-        from (
-            select distinct on (source, file) * from ledger.files
-            order by source, file, file_id desc
-        )
-        where status = 'refused'
-        order by source, file_id
-        """
-    ).fetchall()
-    refused = [row for row in rows if may_still_be_there(home.inbox, *row[:2])]
     found = []
-    for source, files in groupby(refused, key=itemgetter(0)):
-        *others, (_, file, reason) = files
+    for source, files in groupby(
+        refused_files(connection, home.inbox), key=itemgetter("source")
+    ):
+        *others, last = files
         found.append(
             judged(
                 "files_refused",
                 len(others) + 1,
-                f"{len(others) + 1:,} files are refused, the last {file}: {reason}; "
-                "`tessera status` lists them, and every load tries them again",
+                f"{len(others) + 1:,} files are refused, the last {last['file']}: "
+                f"{last['reason']}; `tessera status` lists them, and every load tries "
+                "them again",
                 subject=source,
             )
         )
@@ -137,63 +129,41 @@ def _sources_fresh(
 
     A source that has been silent for more than ten weeks has ended.
     """
-    rows = connection.execute(
-        """
-        with days as (
-            select distinct source, kind, day_date
-            from intermediate.int_source_days_counted
-            where kind <> 'revenue'
-        ),
-        gaps as (
-            select
-                *,
-                day_date - 1 - lag(day_date) over (
-                    partition by source, kind order by day_date
-                ) as silent_days
-            from days
-        ),
-        deliveries as (
+    deliveries = {
+        source: (loaded_at, n_lines)
+        for source, loaded_at, n_lines in connection.execute(
+            """
             select
                 source,
-                max(loaded_at) as loaded_at,
+                max(loaded_at),
                 sum(n_lines) filter (
                     where load_id = (select max(load_id) from ledger.files)
-                ) as n_lines
+                )
             from ledger.files
             group by source
-        )
-        select
-            gaps.source, kind, count(*), max(day_date),
-            coalesce(max(silent_days), 0),
-            any_value(deliveries.loaded_at), any_value(deliveries.n_lines)
-        from gaps left join deliveries using (source)
-        group by gaps.source, kind
-        order by gaps.source, kind
-        """
-    ).fetchall()
+            """
+        ).fetchall()
+    }
     found = []
-    for source, kind, n_days, last, usual, loaded_at, n_lines in rows:
-        silent = max((as_of.date() - last).days - 1, 0)
+    for pauses in find_pauses(
+        connection,
+        "select source, kind, day_date from intermediate.int_source_days_counted "
+        "where kind <> 'revenue'",
+    ):
+        loaded_at, n_lines = deliveries.get(pauses.source, (None, None))
         came = (
             f"its last file came at {loaded_at} UTC"
             if n_lines is None
             else f"the last load had {n_lines:,.0f} lines of it"
         )
+        silent = pauses.silent_days(as_of)
         told = (
-            f"nothing of the {silent} days after {last}, where {usual} days without "
-            f"any were the most before; {came}"
+            f"nothing of the {silent} days after {pauses.last}, where {pauses.longest} "
+            f"days without any were the most before; {came}"
             if silent
-            else f"there is something of its last day, {last}"
+            else f"there is something of its last day, {pauses.last}"
         )
-        found.append(
-            judged(
-                "source_fresh",
-                silent / (usual + 1),
-                told,
-                subject=f"{source}/{kind}",
-                n_rows=n_days,
-            )
-        )
+        found.append(_fresh(pauses, as_of, told))
     return found
 
 
@@ -202,44 +172,31 @@ def _lists_fresh(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> list
 
     They have no days of their own, so the days on which files came are counted.
     """
-    rows = connection.execute(
-        """
-        with days as (
-            select distinct source, kind, loaded_at::date as day_date
-            from ledger.files
-            where
-                kind not in ('events', 'order_lines')
-                and status in ('loaded', 'duplicate', 'replaced')
-        ),
-        gaps as (
-            select
-                *,
-                day_date - 1 - lag(day_date) over (
-                    partition by source, kind order by day_date
-                ) as silent_days
-            from days
+    return [
+        _fresh(
+            pauses,
+            as_of,
+            f"its last file came on {pauses.last}, {pauses.silent_days(as_of)} days "
+            f"before this is as of; {pauses.longest} days without any were the most "
+            "before",
         )
-        select
-            source, kind, count(*), max(day_date), coalesce(max(silent_days), 0)
-        from gaps
-        group by source, kind
-        order by source, kind
-        """
-    ).fetchall()
-    found = []
-    for source, kind, n_days, last, usual in rows:
-        silent = max((as_of.date() - last).days - 1, 0)
-        found.append(
-            judged(
-                "source_fresh",
-                silent / (usual + 1),
-                f"its last file came on {last}, {silent} days before this is as of; "
-                f"{usual} days without any were the most before",
-                subject=f"{source}/{kind}",
-                n_rows=n_days,
-            )
+        for pauses in find_pauses(
+            connection,
+            "select source, kind, loaded_at::date as day_date from ledger.files "
+            "where kind not in ('events', 'order_lines') and status <> 'refused'",
         )
-    return found
+    ]
+
+
+def _fresh(pauses: Pauses, as_of: datetime, told: str) -> Check:
+    """Judge how long a source has been silent."""
+    return judged(
+        "source_fresh",
+        pauses.times_usual(as_of),
+        told,
+        subject=f"{pauses.source}/{pauses.kind}",
+        n_rows=pauses.n_days,
+    )
 
 
 def _duplicate_shares(connection: duckdb.DuckDBPyConnection) -> list[Check]:

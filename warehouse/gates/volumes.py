@@ -133,8 +133,7 @@ def _volumes(
         values = [
             (
                 0.0
-                if measure(day) > limit.limit_value
-                and _goes_on(before, day, measure, limit.limit_value)
+                if _goes_on(before, day, measure, limit.limit_value)
                 else measure(day),
                 day,
             )
@@ -175,11 +174,11 @@ def _goes_on(
     measure: Callable[[dict], float],
     limit_value: float,
 ) -> bool:
-    """Tell whether a day is no further out than a failed, published one before it."""
+    """Tell whether a day fails, no further than a published one before it did."""
     return (
         before is not None
         and not before["is_judged"]
-        and measure(before) > limit_value
+        and min(measure(before), measure(day)) > limit_value
         and measure(day) <= measure(before) * (1 + CHANGED)
     )
 

@@ -18,16 +18,72 @@ order_lines as (
 
 ),
 
+event_days as (
+
+    select
+        source,
+        event_name,
+        count(*) as n_rows,
+        sum(case when revenue > 0 then revenue end) as amount,
+        cast(occurred_at as date) as day_date
+
+    from events
+
+    group by
+        source,
+        event_name,
+        cast(occurred_at as date)
+
+),
+
+order_days as (
+
+    select
+        source,
+        count(*) as n_rows,
+        sum(
+            case when quantity * unit_price > 0 then quantity * unit_price end
+        ) as amount,
+        cast(ordered_at as date) as day_date
+
+    from order_lines
+
+    group by
+        source,
+        cast(ordered_at as date)
+
+),
+
+amounts as (
+
+    select
+        source,
+        amount,
+        day_date
+
+    from event_days
+
+    union all
+
+    select
+        source,
+        amount,
+        day_date
+
+    from order_days
+
+),
+
 united as (
 
     select
         source,
         'events' as kind,
         event_name,
-        1 as amount,
-        cast(occurred_at as date) as day_date
+        n_rows,
+        day_date
 
-    from events
+    from event_days
 
     union all
 
@@ -35,23 +91,10 @@ united as (
         source,
         'order_lines' as kind,
         cast(null as string) as event_name,
-        1 as amount,
-        cast(ordered_at as date) as day_date
+        n_rows,
+        day_date
 
-    from order_lines
-
-    union all
-
-    select
-        source,
-        'revenue' as kind,
-        cast(null as string) as event_name,
-        revenue as amount,
-        cast(occurred_at as date) as day_date
-
-    from events
-
-    where revenue > 0
+    from order_days
 
     union all
 
@@ -59,12 +102,16 @@ united as (
         source,
         'revenue' as kind,
         cast(null as string) as event_name,
-        quantity * unit_price as amount,
-        cast(ordered_at as date) as day_date
+        cast(ceil(sum(amount)) as bigint) as n_rows,
+        day_date
 
-    from order_lines
+    from amounts
 
-    where quantity * unit_price > 0
+    where amount > 0
+
+    group by
+        source,
+        day_date
 
 ),
 
@@ -74,18 +121,12 @@ counted as (
         source,
         kind,
         event_name,
-        cast(ceil(sum(amount)) as bigint) as n_rows,
+        n_rows,
         day_date
 
     from united
 
     where day_date < cast({{ as_of() }} as date)
-
-    group by
-        source,
-        kind,
-        event_name,
-        day_date
 
 )
 
