@@ -40,6 +40,8 @@ OF_PUBLICATION = (
     "group_size",
 )
 _SET_ASIDE = "set aside"  # a verdict that no reader ever sees
+_LONGER_EACH_DAY = ["source_fresh"]
+_OF_PARTS = ["data_tests", "days_missing"]  # each part of what they tell may be new
 
 
 @dataclass(frozen=True)
@@ -262,32 +264,45 @@ def findings(
     """List what did not pass and does not stop a run, each in a line of words.
 
     What is new did pass, or was not measured, in the run that was published last, or
-    was nearer to its limit there. Refused files were told when they were loaded.
+    was nearer to its limit there, or is of other tests or days. A source that is late
+    is so by more every day, which is no news. Refused files were told when they were
+    loaded.
     """
+    connection.execute(
+        "create or replace temp macro parts(told) as list_transform("
+        "string_split(told, '; '), lambda part: split_part(part, ':', 1))"
+    )
     rows = connection.execute(
         """
         with known as (
-            select check_name, value from ledger.checks
+            select check_name, value, explanation from ledger.checks
             where verdict <> 'passed' and run_id = (
                 select max(run_id) from ledger.runs
                 where status = 'published' and run_id < $1
             )
         )
-        select check_name, verdict, explanation from ledger.checks
+        select check_name, verdict, explanation
+        from ledger.checks, lateral (select split_part(check_name, ':', 1) as kind)
         where run_id = $1 and (
             verdict = 'accepted' or (severity = 'warn' and verdict = 'failed')
         )
         and not ($2 and (
-            check_name like 'files_refused:%'
+            kind = 'files_refused'
             or exists (
                 from known
                 where known.check_name = checks.check_name
-                and known.value >= checks.value
+                and (list_contains($3, kind) or known.value >= checks.value)
+                and (
+                    not list_contains($4, kind)
+                    or list_has_all(
+                        parts(known.explanation), parts(checks.explanation)
+                    )
+                )
             )
         ))
         order by check_name
         """,
-        [run_id, only_new],
+        [run_id, only_new, _LONGER_EACH_DAY, _OF_PARTS],
     ).fetchall()
     words = {"failed": "warning", "accepted": "accepted"}
     return [

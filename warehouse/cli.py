@@ -175,12 +175,13 @@ def run(
 
 
 def _run_stage(name: str, home: Home, *, as_json: bool, **chosen) -> dict | None:
-    """Run one stage, and say what it did."""
-    from warehouse import stages
+    """Run one stage, say what it did, and warn of what nobody was told of before."""
+    from warehouse import alerting, stages
 
     with console.status(name) as status:
         result = getattr(stages, name)(home, progress=shown(status), **chosen)
     say_stage(result)
+    alerting.warn(home, result, where=f"tessera {name}")
     return stage_as_json(result) if as_json else None
 
 

@@ -16,8 +16,9 @@ from warehouse.gates.pauses import find_pauses
 def newly_overdue(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[str]:
     """Name the sources of which no file came for much longer than ever before.
 
-    The limit is that of the check `source_fresh`, in times of the longest pause between
-    two days with a file, and one day. Each silence is told once.
+    The limit is that of the check `source_fresh`, of all or of this one, in times of
+    the longest pause between two days with a file, and one day. Each silence is told
+    once.
 
     Parameters
     ----------
@@ -32,15 +33,16 @@ def newly_overdue(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[
         A sentence each, by source.
     """
     told_before = set(connection.execute("from ledger.silences_told").fetchall())
-    limit = limit_of("source_fresh")
     overdue = [
         pauses
         for pauses in find_pauses(
             connection,
-            "select source, '' as kind, loaded_at::date as day_date from ledger.files "
+            "select source, arg_max(kind, loaded_at) over (partition by source) as "
+            "kind, loaded_at::date as day_date from ledger.files "
             "where status <> 'refused'",
         )
-        if pauses.n_days >= limit.least_rows
+        if (limit := limit_of(f"source_fresh:{pauses.source}/{pauses.kind}"))
+        and pauses.n_days >= limit.least_rows
         and pauses.times_usual(now) > limit.limit_value
         and (pauses.source, pauses.last) not in told_before
     ]

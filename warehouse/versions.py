@@ -53,6 +53,8 @@ def mend_current(home: Home, *, thorough: bool = False) -> list[str]:
     told = _set_logs_aside(home)
     notes = read_notes(home)
     pointed = snapshots.version_pointed_at(home)
+    if pointed == notes.left:
+        notes.left = None  # who began to go back from it was stopped
     there = snapshots.versions(home)
     if pointed is None and notes.current is None and not there:
         return told  # nothing was ever published
@@ -76,7 +78,7 @@ def mend_current(home: Home, *, thorough: bool = False) -> list[str]:
         fault_point("publish")
     if faults:
         told.append(
-            f"readers see snapshot {chosen}; the next run publishes again"
+            f"readers see snapshot {chosen}; {_what_comes(notes)}"
             if chosen is not None
             else "no snapshot is good: `tessera run` builds and publishes again, but "
             "without what only snapshots remember (history, entered_at); to keep that, "
@@ -87,6 +89,16 @@ def mend_current(home: Home, *, thorough: bool = False) -> list[str]:
         _complete(home, chosen, notes.seen[chosen].sha256)
     write_notes(home, notes)
     return told
+
+
+def _what_comes(notes: Notes) -> str:
+    """Tell what the next run does after damage."""
+    if notes.left is None:
+        return "the next run publishes again"
+    return (
+        f"the next run that finds anything new publishes again; until then nothing is, "
+        f"as somebody went back from snapshot {notes.left}"
+    )
 
 
 def note_current(home: Home) -> None:
@@ -197,8 +209,10 @@ def roll_back(home: Home, version: int | None = None) -> int:
             faults[wanted] = fault
             continue
         notes.seen[wanted] = seen
-        left = max(notes.left or 0, current or 0)
-        notes.left = left if wanted < left else None
+        newest = max(notes.left or 0, current or 0, notes.highest)
+        notes.left = newest if wanted < newest else None
+        write_notes(home, notes)  # first: a run never undoes what was begun
+        fault_point("publish")
         notes.current = wanted
         snapshots.point_current_at(home, wanted)
         _complete(home, wanted, seen.sha256)

@@ -58,7 +58,8 @@ def judge(
         if max(compared["usual_rows"], compared["n_rows"]) < drop.least_rows:
             continue
         found[0] += 1
-        found[1] += _share_missing(compared) > drop.limit_value
+        if compared["n_rows"]:  # else it is told as missing
+            found[1] += _share_missing(compared) > drop.limit_value
         found[2] += _times_usual(compared) > spike.limit_value
         found[3] += compared["n_rows"] == 0
     return found[0], found[1], found[2], found[3]

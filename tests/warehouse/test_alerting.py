@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from warehouse import alerting, stages
+from warehouse import alerting, cli, stages
 from warehouse.cli import main
 from warehouse.errors import ConfigurationError, TesseraError, WarehouseBusyError
 from warehouse.framing import StageResult
@@ -203,7 +203,8 @@ def test_a_file_that_is_refused_is_told_once_though_nothing_is_published(
     inbox.put("a.jsonl.gz", b"no gzip at all")
 
     for _ in range(2):
-        alerting.warn(home, stages.load(home), where="load")
+        outcome = CliRunner().invoke(cli.main, ["load", "--home", str(home.root)])
+        assert outcome.exit_code == 0
 
     ((_, told),) = hook.received
     assert told["reason"].startswith("shop/a.jsonl.gz: refused: ")

@@ -368,6 +368,43 @@ def test_what_the_last_snapshot_warned_of_is_no_news(ledger):
     ]
 
 
+def test_other_tests_and_days_are_news_and_a_longer_silence_is_none(ledger):
+    found = {
+        "data_tests": "test one: Got 3 results; test two: Got 1 result",
+        "days_missing": "a holiday; nothing on 2026-01-01; nothing on 2026-01-06",
+        "source_fresh": "nothing of the 9 days after 2026-01-01",
+    }
+    checks.record(
+        ledger, "run_1", [judged(name, 4, told) for name, told in found.items()]
+    )
+    checks.pass_or_stop(ledger, "run_1", checks.Acceptance(NAMES, "so it is"))
+    ledger.execute(
+        "insert into ledger.runs (run_id, started_at, status) "
+        "values ('run_1', timestamp '2026-01-01', 'published')"
+    )
+
+    def news(**told: str) -> list[str]:
+        checks.record(
+            ledger, "run_2", [judged(name, 5, text) for name, text in told.items()]
+        )
+        found = checks.findings(ledger, "run_2", only_new=True)
+        checks.forget_checks(ledger, "run_2")
+        return [line.split(": ")[1] for line in found]
+
+    assert news(source_fresh="nothing of the 10 days after 2026-01-01") == []
+    assert news(data_tests="test one: Got 4 results") == ["data_tests"]
+    ledger.execute("update ledger.checks set value = 5 where run_id = 'run_1'")
+    assert news(**found) == []
+    assert news(data_tests="test one: Got 4 results") == []
+    assert news(data_tests="test one: Got 3 results; test new: Got 1 result") == [
+        "data_tests"
+    ]
+    assert news(days_missing="a holiday; nothing on 2026-01-06") == []
+    assert news(
+        days_missing="a holiday; nothing on 2026-01-06; nothing on 2026-01-08"
+    ) == ["days_missing"]
+
+
 def test_what_is_told_of_a_check_names_nobody(ledger):
     assert ledger.execute(
         "select explanation from ledger.checks where check_name = 'duplicate_share'"

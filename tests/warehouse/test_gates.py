@@ -102,13 +102,14 @@ class Deliveries:
             "values ('web', ?, ?, ?, ?)",
             [event_name, *found.values()],
         )
+        self.count(date(2026, 2, 1), event_name=event_name)
 
-    def count(self, *days: date, source: str = "web") -> None:
+    def count(self, *days: date, source: str = "web", event_name: str = "view") -> None:
         """Have something of these days."""
         self.connection.executemany(
             "insert into intermediate.int_source_days_counted "
-            "values (?, 'events', 'view', 9, ?)",
-            [[source, day] for day in days],
+            "values (?, 'events', ?, 9, ?)",
+            [[source, event_name, day] for day in days],
         )
 
     def check(self, as_of: datetime = AS_OF) -> dict[str, Check]:
@@ -124,7 +125,7 @@ def deliveries() -> Deliveries:
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "stops"), [(10, True), (29, True), (30, False), (100, False), (0, False)]
+    ("n_rows", "stops"), [(10, True), (29, True), (30, False), (100, False)]
 )
 def test_a_day_with_less_than_a_third_stops_a_publication(
     deliveries: Deliveries, n_rows: int, stops: bool
@@ -145,7 +146,8 @@ def test_a_day_without_any_row_may_be_a_holiday_and_is_told(deliveries: Deliveri
     check = deliveries.check()["days_missing:web/events"]
 
     assert (check.verdict, check.value, check.stops) == ("failed", 1, False)
-    assert "nothing of 2026-03-01 (usually 100)" in check.explanation
+    assert "nothing on 2026-03-01 (usually 100)" in check.explanation
+    assert "volume_drop:web/events" not in deliveries.check()
     deliveries.publish(0, day=BEFORE)
     assert deliveries.check()["days_missing:web/events"].value == 1
 
@@ -207,16 +209,43 @@ def test_a_day_is_judged_when_it_is_new_and_again_when_it_has_changed(
 def test_amounts_of_a_hundredth_or_a_hundred_times_as_much_stop_a_publication(
     deliveries: Deliveries,
 ):
-    for source, amount in (("cents", 9000), ("euros", 1), ("sale", 1900)):
-        deliveries.publish(100, day=BEFORE, source=source, kind="revenue")
-        deliveries.compare(amount, source=source, kind="revenue")
+    amounts = {"cents": 9000, "euros": 1, "sale": 1900, "gone": 0, "closed": 0}
+    for source, amount in amounts.items():
+        for kind, n_rows in (
+            ("events", 0 if source == "closed" else 100),
+            ("revenue", amount),
+        ):
+            deliveries.publish(100, day=BEFORE, source=source, kind=kind)
+            deliveries.compare(n_rows, source=source, kind=kind)
     found = deliveries.check()
 
     assert {name for name, check in found.items() if check.stops} == {
         "revenue_spike:cents/revenue",
         "revenue_drop:euros/revenue",
+        "revenue_drop:gone/revenue",
     }
-    assert not any(name.startswith(("volume", "days_")) for name in found)
+    assert not any("/revenue" in name for name in found if "revenue_" not in name)
+
+
+def test_a_source_that_seldom_sells_may_sell_nothing_or_something(
+    deliveries: Deliveries,
+):
+    deliveries.publish(100, day=BEFORE, kind="revenue")
+    deliveries.compare(100, day=BEFORE)
+    deliveries.compare(100)
+    seldom = {"usual_rows": 0, "least_rows": 0, "most_rows": 50}
+    deliveries.compare(0, day=BEFORE, kind="revenue", **seldom)
+    deliveries.compare(900, kind="revenue", **seldom)
+    deliveries.publish(100, day=BEFORE, kind="revenue", source="new")
+    deliveries.compare(100, source="new")
+    never = {"usual_rows": 0, "least_rows": 0, "most_rows": 0}
+    deliveries.compare(900, kind="revenue", source="new", **never)
+
+    found = deliveries.check()
+
+    assert found["revenue_drop:web/revenue"].value == 0
+    assert found["revenue_spike:web/revenue"].value == 900 / 50
+    assert found["revenue_spike:new/revenue"].value == 1
 
 
 def test_a_tiny_day_does_not_hide_a_broken_one(deliveries: Deliveries):
@@ -257,6 +286,22 @@ def test_a_day_that_passed_excuses_no_worse_one(deliveries: Deliveries):
     assert deliveries.check()["volume_drop:web/events"].stops
 
 
+def test_what_was_accepted_does_not_creep(deliveries: Deliveries):
+    """By a tenth a day, of which each would go on with the one before it."""
+    published = [29, 23]
+    for number, n_rows in enumerate(published):
+        day = YESTERDAY - timedelta(days=len(published) - number)
+        deliveries.compare(n_rows, day=day)
+        deliveries.publish(n_rows, day=day)
+    deliveries.compare(18)
+    assert deliveries.check()["volume_drop:web/events"].stops
+
+    deliveries.connection.execute(
+        "update intermediate.int_source_days_compared set n_rows = 22 where n_rows = 18"
+    )
+    assert deliveries.check()["volume_drop:web/events"].value == 0
+
+
 def test_a_new_source_and_days_before_those_that_were_published_are_not_judged(
     deliveries: Deliveries,
 ):
@@ -277,7 +322,9 @@ def test_before_the_first_snapshot_no_day_is_judged(deliveries: Deliveries):
 def test_one_kind_of_event_that_falls_silent_stops_a_publication(
     deliveries: Deliveries,
 ):
-    deliveries.compare(95)
+    for day in (BEFORE, YESTERDAY):
+        deliveries.compare(95, day=day)
+    deliveries.publish(95, day=BEFORE)
     deliveries.silence("rare", usual_rows=19)
     deliveries.silence("new", n_weeks=3)
     deliveries.silence("long_gone", day_date=BEFORE)
@@ -300,6 +347,23 @@ def test_a_kind_of_event_that_has_ended_is_asked_once(deliveries: Deliveries):
     check = deliveries.check()["events_silent:web/events"]
     assert (check.value, check.stops) == (0, False)
     deliveries.silence("search")
+    deliveries.silence("search", day_date=BEFORE, usual_rows=19)  # too few to be asked
+    assert deliveries.check()["events_silent:web/events"].value == 1
+
+
+def test_a_kind_of_event_that_was_heard_again_and_is_silent_again_is_asked_again(
+    deliveries: Deliveries,
+):
+    days = [YESTERDAY - timedelta(days=back) for back in (2, 1, 0)]
+    for day in days:
+        deliveries.compare(95, day=day)
+    for day in days[:2]:
+        deliveries.publish(95, day=day)
+    for day in (days[0], days[2]):
+        deliveries.silence("add_to_cart", day_date=day)
+    assert deliveries.check()["events_silent:web/events"].value == 0
+
+    deliveries.count(days[1], event_name="add_to_cart")
     assert deliveries.check()["events_silent:web/events"].value == 1
 
 

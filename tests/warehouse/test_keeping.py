@@ -72,20 +72,45 @@ def test_rows_that_a_file_has_no_longer_stop_a_publication(inbox):
     whole = [{"user": f"u{number}"} for number in range(100)]
     inbox.put_events("a.jsonl", *whole)
     inbox.load()
+    remember(inbox)
+    assert rows_kept(inbox) == [("passed", 0)]
+
+    inbox.put_events("a.jsonl", *whole[:90])
+    inbox.load()
+    assert rows_kept(inbox) == [("passed", 10 / 100)]
+    inbox.put_events("a.jsonl", *whole[:89])
+    inbox.put_events("c.jsonl", *whole[:50])
+    inbox.load()
+    assert rows_kept(inbox) == [("failed", 11 / 100)]
+
+
+def test_one_daily_file_cut_short_stops_a_publication_however_much_history_there_is(
+    inbox,
+):
+    inbox.describe(on_redelivery="replace")
+    for day in range(20):
+        users = [{"user": f"u{day}_{number}"} for number in range(100)]
+        inbox.put_events(f"{day}.jsonl", *users)
+    inbox.put_events("small.jsonl", *[{"user": f"s{number}"} for number in range(99)])
+    inbox.load()
+    remember(inbox)
+
+    inbox.put_events("small.jsonl", {"user": "s0"})
+    inbox.load()
+    ((verdict, share),) = rows_kept(inbox)
+    assert (verdict, round(share, 3)) == ("passed", 0.047)  # 98 of all rows
+    inbox.put_events("7.jsonl", *users[:50])
+    inbox.load()
+    assert rows_kept(inbox) == [("failed", 0.5)]
+
+
+def remember(inbox) -> None:
+    """Have the last snapshot know what is loaded."""
     with duckdb.connect(str(inbox.home.current.resolve())) as snapshot:
         snapshot.execute(
             f"attach '{inbox.home.work_database}' as work (read_only);"
             "create or replace table ops.loaded_files as from work.ledger.files"
         )
-    assert rows_kept(inbox) == [("passed", 0)]
-
-    inbox.put_events("a.jsonl", *whole[:90])
-    inbox.load()
-    assert rows_kept(inbox) == [("passed", 10 / 101)]
-    inbox.put_events("a.jsonl", *whole[:89])
-    inbox.put_events("c.jsonl", *whole[:50])
-    inbox.load()
-    assert rows_kept(inbox) == [("failed", 11 / 101)]
 
 
 def rows_kept(inbox) -> list[tuple[str, float]]:

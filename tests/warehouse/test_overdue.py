@@ -1,11 +1,13 @@
 """A source of which nothing comes any more is told, though nothing is built."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from warehouse import stages
 from warehouse.connection import open_work
+from warehouse.gates import check
 from warehouse.overdue import newly_overdue
 
 NOW = datetime(2026, 3, 2, 6)
@@ -44,6 +46,17 @@ def test_a_source_that_came_daily_is_missed_after_two_days_and_told_once(inbox):
         )
     assert overdue(inbox, 5) == []
     assert len(overdue(inbox, 30)) == 1
+
+
+def test_a_source_may_have_a_limit_of_its_own(inbox, monkeypatch: pytest.MonkeyPatch):
+    limits = check.limits()
+    own = replace(limits["source_fresh"], limit_value=7)
+    monkeypatch.setattr(
+        check, "limits", lambda: limits | {"source_fresh:shop/events": own}
+    )
+
+    assert overdue(inbox, 8) == []
+    assert len(overdue(inbox, 9)) == 1
 
 
 def test_what_came_a_few_times_is_not_missed(inbox):

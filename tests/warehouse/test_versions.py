@@ -532,6 +532,62 @@ def test_what_was_gone_back_from_is_not_published_again_before_anything_is_new(
     assert is_behind()
 
 
+def test_what_was_gone_back_from_stays_behind_whatever_else_was_damaged(home: Home):
+    def is_behind() -> bool:
+        with prepared(home) as connection:
+            return versions.is_behind(connection, home)
+
+    flip_a_bit(snapshots.snapshot_path(home, 3))
+    _, told = versions.mend_current(home, thorough=True)
+    assert "readers see snapshot 2; the next run publishes again" in told
+    assert is_behind()
+
+    assert upkeep.roll_back(home, 1) == 1
+    assert not is_behind()
+
+
+def test_damage_of_what_was_gone_back_to_promises_no_new_version(home: Home):
+    upkeep.roll_back(home, 2)
+    flip_a_bit(snapshots.snapshot_path(home, 2))
+
+    _, told = versions.mend_current(home, thorough=True)
+
+    assert "somebody went back from snapshot 3" in told
+    assert "the next run that finds anything new" in told
+    with prepared(home) as connection:
+        assert not versions.is_behind(connection, home)
+
+
+def test_a_rollback_that_was_killed_stands_or_never_was(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    seen = []
+    for number in itertools.count(1):
+        with monkeypatch.context() as patch:
+            killed_at(number, patch)
+            try:
+                upkeep.roll_back(home, 2)
+            except KilledError:
+                pass
+            else:
+                break
+        seen.append(read_both(home)[0])
+        with prepared(home) as connection:
+            assert not versions.is_behind(connection, home)
+        upkeep.roll_back(home, 3)
+    assert seen[0] == 3
+
+    upkeep.roll_back(home, 3)
+    with monkeypatch.context() as patch:
+        killed_at(seen.index(2), patch)  # before the link moves
+        with pytest.raises(KilledError):
+            upkeep.roll_back(home, 2)
+    assert verifying.read_notes(home).left == read(home) == 3
+    flip_a_bit(snapshots.snapshot_path(home, 3))
+    _, told = versions.mend_current(home, thorough=True)
+    assert "the next run publishes again" in told
+
+
 def test_killed_while_the_record_is_taken_over_no_number_is_given_again(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ):

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 import duckdb
 
-from warehouse.gates.check import Check, judged
+from warehouse.gates.check import Check, judged, limit_of
 from warehouse.gates.pauses import Pauses, find_pauses
 from warehouse.home import Home
 from warehouse.ledger import refused_files
@@ -55,10 +55,11 @@ def quarantined_shares(
 
 
 def rows_kept(connection: duckdb.DuckDBPyConnection, home: Home) -> list[Check]:
-    """Measure, by source, which share of published rows is gone from their own files.
+    """Measure which share of its published rows the file that lost most has lost.
 
     A file that is delivered again replaces what it said, if its source says so: one
-    that was cut short takes history with it. Files that are gone are another check's.
+    that was cut short takes history with it. Files of fewer than `least_rows` count as
+    one, with all others of their source. Files that are gone are another check's.
     """
     with attached_current(connection, home) as is_there:
         if not is_there:
@@ -76,30 +77,47 @@ def rows_kept(connection: duckdb.DuckDBPyConnection, home: Home) -> list[Check]:
                 from ledger.files
                 where status = 'loaded'
                 group by source, file
+            ),
+            kept as (
+                select
+                    source, file, published.n_rows,
+                    greatest(published.n_rows - loaded.n_rows, 0) as n_lost
+                from published inner join loaded using (source, file)
             )
             select
-                source, sum(published.n_rows),
-                sum(greatest(published.n_rows - loaded.n_rows, 0)) as n_lost,
-                count(*) filter (published.n_rows > loaded.n_rows),
-                arg_max(file, published.n_rows - loaded.n_rows)
-            from published inner join loaded using (source, file)
+                source, sum(n_rows), sum(n_lost),
+                count(*) filter (n_lost > 0),
+                arg_max(
+                    {'file': file, 'n_rows': n_rows, 'n_lost': n_lost},
+                    (n_rows >= $1, n_lost / greatest(n_rows, 1))
+                ) filter (n_lost > 0)
+            from kept
             group by source
             order by source
-            """
+            """,
+            [limit_of("rows_kept").least_rows],
         ).fetchall()
     return [
-        judged(
-            "rows_kept",
-            n_lost / max(n_rows, 1),
-            f"of {n_rows:,} rows of the last snapshot {n_lost:,} are gone: {n_files:,} "
-            f"files came again with fewer, most of all {file}; deliver them whole"
-            if n_lost
-            else f"the files of {n_rows:,} rows of the last snapshot have them still",
-            subject=source,
-            n_rows=n_rows,
-        )
-        for source, n_rows, n_lost, n_files, file in rows
+        _rows_kept(source, n_rows, n_lost, n_files, worst)
+        for source, n_rows, n_lost, n_files, worst in rows
     ]
+
+
+def _rows_kept(
+    source: str, n_rows: int, n_lost: int, n_files: int, worst: dict | None
+) -> Check:
+    """Judge what a source has lost by the worst of its files, or by all of them."""
+    told = f"the files of {n_rows:,} rows of the last snapshot have them still"
+    shares = [n_lost / max(n_rows, 1)]
+    if worst:
+        told = (
+            f"of {n_rows:,} rows of the last snapshot {n_lost:,} are gone: {n_files:,} "
+            f"files came again with fewer; {worst['file']} lost {worst['n_lost']:,} of "
+            f"its {worst['n_rows']:,}; deliver them whole"
+        )
+        if worst["n_rows"] >= limit_of("rows_kept").least_rows:
+            shares.append(worst["n_lost"] / worst["n_rows"])
+    return judged("rows_kept", max(shares), told, subject=source, n_rows=n_rows)
 
 
 def files_refused(connection: duckdb.DuckDBPyConnection, home: Home) -> list[Check]:
@@ -170,7 +188,8 @@ def _sources_fresh(
 def _lists_fresh(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> list[Check]:
     """Compare how long ago customers, consents or answers came with how often they do.
 
-    They have no days of their own, so the days on which files came are counted.
+    They have no days of their own, so the days on which files came are counted. One
+    that does not come any more is stale until it has a limit of its own.
     """
     return [
         _fresh(

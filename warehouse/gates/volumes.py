@@ -22,14 +22,21 @@ def check_volumes(connection: duckdb.DuckDBPyConnection) -> list[Check]:
     """
     days = _days_known(connection)
     of_rows = [day for day in days if day["kind"] != "revenue"]
-    of_money = [day for day in days if day["kind"] == "revenue"]
+    # A day without any row may be a holiday, of which `_days_missing` tells.
+    with_rows = [day for day in of_rows if day["n_rows"] > 0]
+    were_open = {(day["source"], day["day_date"]) for day in with_rows}
+    of_money = [
+        day
+        for day in days
+        if day["kind"] == "revenue" and (day["source"], day["day_date"]) in were_open
+    ]
     return [
         *_days_missing(of_rows),
-        *_volumes(of_rows, "volume_drop", _share_missing),
-        *_volumes(of_rows, "volume_spike", _times_usual),
+        *_volumes(with_rows, "volume_drop", _share_missing),
+        *_volumes(with_rows, "volume_spike", _times_usual),
         *_volumes(of_money, "revenue_drop", _share_missing),
         *_volumes(of_money, "revenue_spike", _times_usual),
-        *_events_silent(connection, of_rows),
+        *_events_silent(connection, with_rows),
     ]
 
 
@@ -83,12 +90,12 @@ def _days_missing(days: list[dict]) -> list[Check]:
             if day["is_published"] and day["n_weeks"] >= LEAST_WEEKS
         ]
         missing = [
-            f"{day['day_date']} (usually {day['usual_rows']:,.0f})"
+            f"nothing on {day['day_date']} (usually {day['usual_rows']:,.0f})"
             for day in known
             if day["n_rows"] == 0 and day["usual_rows"] >= least_rows
         ]
         if known:
-            told = f"nothing of {', '.join(missing)}; a holiday, or a dump that is lost"
+            told = "; ".join(["a holiday, or a dump that is lost", *missing])
             found.append(
                 judged(
                     "days_missing",
@@ -101,20 +108,17 @@ def _days_missing(days: list[dict]) -> list[Check]:
 
 
 def _share_missing(day: dict) -> float:
-    """Tell which share of a day's usual volume is missing, if it is out of range.
-
-    A day without any row may be a holiday: `_days_missing` tells of it.
-    """
-    if not 0 < day["n_rows"] < BELOW_ALL * day["least_rows"]:
+    """Tell which share of a day's usual volume is missing, if it is out of range."""
+    if day["n_rows"] >= BELOW_ALL * day["least_rows"]:
         return 0.0
     return 1 - day["n_rows"] / day["usual_rows"]
 
 
 def _times_usual(day: dict) -> float:
     """Tell how many times its usual volume a day has, if it is out of range."""
-    if day["n_rows"] <= BEYOND_ALL * day["most_rows"]:
+    if day["n_rows"] <= BEYOND_ALL * day["most_rows"] or day["most_rows"] == 0:
         return 1.0
-    return day["n_rows"] / day["usual_rows"]
+    return day["n_rows"] / (day["usual_rows"] or day["most_rows"])
 
 
 def _volumes(
@@ -122,8 +126,7 @@ def _volumes(
 ) -> list[Check]:
     """Judge each source by the day that is furthest from the same weekday before.
 
-    Days of few rows tell nothing, and are asked only where there are no others. What
-    goes on as on the day before, which was published, was accepted then.
+    Days of few rows tell nothing, and are asked only where there are no others.
     """
     found = []
     for subject, of_source in groupby(days, key=_subject):
@@ -131,13 +134,8 @@ def _volumes(
         known = [day for day in of_source if day["n_weeks"] >= LEAST_WEEKS]
         of_size = [day for day in known if _size(day) >= limit.least_rows]
         values = [
-            (
-                0.0
-                if _goes_on(before, day, measure, limit.limit_value)
-                else measure(day),
-                day,
-            )
-            for before, day in _with_day_before(of_size)
+            (value, day)
+            for value, day in _without_accepted(of_size, measure, limit.limit_value)
             if day["is_judged"]
         ] or [(0.0, day) for day in known if day["is_judged"]]
         if not values:
@@ -163,24 +161,24 @@ def _size(day: dict) -> float:
     return max(day["usual_rows"] or 0, day["n_rows"])
 
 
-def _with_day_before(days: list[dict]) -> Iterator[tuple[dict | None, dict]]:
-    """Give each day beside the one before it."""
-    return zip([None, *days], days, strict=False)
+def _without_accepted(
+    days: list[dict], measure: Callable[[dict], float], limit_value: float
+) -> Iterator[tuple[float, dict]]:
+    """Measure each day; what was published so on the days before it measures nothing.
 
-
-def _goes_on(
-    before: dict | None,
-    day: dict,
-    measure: Callable[[dict], float],
-    limit_value: float,
-) -> bool:
-    """Tell whether a day fails, no further than a published one before it did."""
-    return (
-        before is not None
-        and not before["is_judged"]
-        and min(measure(before), measure(day)) > limit_value
-        and measure(day) <= measure(before) * (1 + CHANGED)
-    )
+    A day that fails and was published was accepted. Those after it that are not much
+    worse go on with it, however long; only what is worse than all that was accepted can
+    be accepted anew, so that nothing creeps.
+    """
+    accepted = 0.0
+    for day in days:
+        value = measure(day)
+        goes_on = limit_value < value <= accepted * (1 + CHANGED)
+        if value <= limit_value:
+            accepted = 0.0
+        elif not day["is_judged"] and not goes_on:
+            accepted = value
+        yield 0.0 if goes_on else value, day
 
 
 def _events_silent(
@@ -188,38 +186,44 @@ def _events_silent(
 ) -> list[Check]:
     """Count the kinds of events that came every week and are missing on a day.
 
-    One that was missing on the day before, too, and was published so, has ended.
+    One that was missing on a day that was published so, and was not heard of since, has
+    ended.
     """
     silences = rows_by_name(
         connection,
-        "from intermediate.int_event_silences_measured "
-        "order by usual_rows desc, event_name, day_date",
+        """
+        select
+            silences.*, counted.day_date as last_date
+        from intermediate.int_event_silences_measured as silences
+        asof left join intermediate.int_source_days_counted as counted
+            on silences.source = counted.source
+            and silences.event_name = counted.event_name
+            and silences.day_date > counted.day_date
+        order by usual_rows desc, event_name, day_date
+        """,
     )
-    silent_days = {
-        (one["source"], one["event_name"], one["day_date"]) for one in silences
-    }
     found = []
     for subject, of_source in groupby(days, key=_subject):
         if not subject.endswith("/events"):
             continue
         limit = limit_of(f"events_silent:{subject}")
-        with_rows = [day for day in of_source if day["n_rows"] > 0]
-        day_before = {
-            day["day_date"]: None if before is None or before["is_judged"] else before
-            for before, day in _with_day_before(with_rows)
-            if day["is_judged"]
-        }
-        silent = [
+        is_judged = {day["day_date"]: day["is_judged"] for day in of_source}
+        missed = [
             one
             for one in silences
             if f"{one['source']}/events" == subject
-            and one["day_date"] in day_before
             and one["n_weeks"] >= LEAST_WEEKS
             and one["usual_rows"] >= limit.least_rows
-            and not (
-                (before := day_before[one["day_date"]])
-                and (one["source"], one["event_name"], before["day_date"])
-                in silent_days
+        ]
+        accepted = [one for one in missed if not is_judged[one["day_date"]]]
+        silent = [
+            one
+            for one in missed
+            if is_judged[one["day_date"]]
+            and not any(
+                before["event_name"] == one["event_name"]
+                and one["last_date"] < before["day_date"] < one["day_date"]
+                for before in accepted
             )
         ]
         told = ", ".join(
@@ -227,7 +231,7 @@ def _events_silent(
             f"{one['usual_rows']:,.0f})"
             for one in silent[:5]
         )
-        if day_before:
+        if any(is_judged.values()):
             found.append(
                 judged(
                     "events_silent",

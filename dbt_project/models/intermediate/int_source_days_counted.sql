@@ -74,6 +74,17 @@ amounts as (
 
 ),
 
+-- Of these, a day that nothing was paid on counts, too.
+sources_paid as (
+
+    select distinct source
+
+    from amounts
+
+    where amount > 0
+
+),
+
 united as (
 
     select
@@ -99,19 +110,20 @@ united as (
     union all
 
     select
-        source,
+        amounts.source,
         'revenue' as kind,
         cast(null as string) as event_name,
-        cast(ceil(sum(amount)) as bigint) as n_rows,
-        day_date
+        cast(ceil(sum(coalesce(amounts.amount, 0))) as bigint) as n_rows,
+        amounts.day_date
 
     from amounts
 
-    where amount > 0
+    semi join sources_paid
+        on amounts.source = sources_paid.source
 
     group by
-        source,
-        day_date
+        amounts.source,
+        amounts.day_date
 
 ),
 
