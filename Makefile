@@ -5,15 +5,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TESSERA_HOME ?= data
 WORKERS ?= 3
-USERS ?= 1500
-EVENTS ?= 1000000
+USERS ?= 30000
+ROUNDS ?= 3
 PORT ?= 8080
 
 # Imports of large libraries cost seconds when their bytecode is not kept.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-long check lint format bench docs lock hooks clean
+.PHONY: help run up test test-long check lint format bench profile docs lock hooks clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## */\t/' | expand -t 12
@@ -39,8 +39,11 @@ format: $(READY)  ## let the formatters write
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix -q dbt_project/models dbt_project/tests
 
-bench: $(READY)  ## time loading and stitching EVENTS events, and every stage on USERS users
-	@$(BIN)/python tests/benchmarks/bench.py --users $(USERS) --events $(EVENTS)
+bench: $(VENV)/.benchmark  ## time a run for USERS users beside three peers, ROUNDS times
+	@$(BIN)/python tests/benchmarks/bench.py --users $(USERS) --rounds $(ROUNDS)
+
+profile: $(READY)  ## the slowest models of a run for USERS users, and their plans
+	@$(BIN)/python tests/benchmarks/slowest.py --users $(USERS)
 
 docs: $(READY)  ## dbt docs as one page, in published/docs of the home
 	@$(BIN)/tessera docs --home "$(TESSERA_HOME)"
@@ -49,6 +52,9 @@ lock: $(READY)  ## resolve the locks again, without any address in them
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header --upgrade -q -o requirements.lock
+	@$(BIN)/uv pip compile --group benchmark --constraint requirements.lock --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --upgrade -q -o benchmark.lock
 
 hooks: $(READY)  ## run the linters before each commit
 	@$(BIN)/prek install
@@ -56,6 +62,12 @@ hooks: $(READY)  ## run the linters before each commit
 clean:  ## the environment and caches; never data
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# What only the peers of the benchmark need.
+$(VENV)/.benchmark: $(READY) benchmark.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install -q --require-hashes \
+		--compile-bytecode -r benchmark.lock
+	@touch $@
 
 # A Python between 3.11 and 3.13, a uv pinned by hash, then the lock, hashes checked.
 $(READY): requirements.lock bootstrap.lock pyproject.toml

@@ -1,93 +1,327 @@
-"""Time loading and stitching beside plain DuckDB, and `tessera run` stage by stage.
+"""Time `tessera run` beside three hand-written peers, in one run of one machine.
 
-    python tests/benchmarks/bench.py [--users 1500] [--events 1000000]
+    python tests/benchmarks/bench.py [--users 30000] [--rounds 3] [--events 1000000]
 
-A table goes to standard error, one JSON object to standard output. A time alone says
-little about another machine: compare the stages, and runs of one machine.
+An inbox of a made-up shop is written; then, in turns, Tessera runs on it in full, and
+the same core (load, deduplicate, stitch, sessions, RFM, features, rules, one k-means)
+is done by hand in SQL, in Polars and in pandas. Then one more day comes, and nothing.
+Medians of all rounds go to standard error as tables, and to standard output as JSON.
+A time alone says little about another machine; the ratios say more.
 """
 
 import argparse
 import json
+import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
+from statistics import median
 
 import loading
+import psutil
 import stitching
 from rich.console import Console
 from rich.table import Table
+from web_shop import write_shop
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+PEERS = {"SQL": "in_sql", "Polars": "in_polars", "pandas": "in_pandas"}
 EVENTS_PER_USER = 167
+# What the core may take, in times of a peer's seconds, or of its memory.
+GOALS = {
+    "core / SQL": 1.3,
+    "core / pandas": 0.4,
+    "core / Polars": 1.7,
+    "memory / Polars": 1 / 3,
+    "one more day, core / full core": 0.1,
+    "one more day, the rest / its core": 1.0,
+}
+WRITING = ("snapshot", "parquet")  # the results of the core, and all others
+console = Console(stderr=True)
 
 
 def main() -> None:
-    """Write a sample, run twice, print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--users", type=int, default=1500, help="default: 1500")
-    parser.add_argument("--events", type=int, default=1_000_000, help="1,000,000")
+    """Write the shop, run all, print the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--users", type=int, default=30_000, help="default: 30,000")
+    parser.add_argument("--days", type=int, default=365, help="of history: 365")
+    parser.add_argument("--rounds", type=int, default=3, help="default: 3")
+    parser.add_argument(
+        "--events", type=int, default=0, help="also time loading and stitching of these"
+    )
+    parser.add_argument("--without-peers", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        generate(Path(folder), options.users)
-        figures = {
-            "users": options.users,
-            "input_bytes": sum(
-                path.stat().st_size
-                for path in Path(folder, "inbox").rglob("*")
-                if path.is_file()
-            ),
-            "full": timed_run(folder),
-            "nothing_new": timed_run(folder),
-        }
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-    figures["peak_memory_mb"] = peak
+        figures = compare(
+            Path(folder),
+            options.users,
+            options.days,
+            options.rounds,
+            {} if options.without_peers else PEERS,
+        )
     show(figures)
-    figures["loading"] = loading.compare(options.events, n_pairs=3)
-    loading.show(figures["loading"])
-    n_users = max(options.events // EVENTS_PER_USER, 1)
-    figures["stitching"] = stitching.compare(options.events, n_users, n_pairs=3)
-    stitching.show(figures["stitching"])
+    if options.events:
+        figures["loading"] = loading.compare(options.events, n_pairs=3)
+        loading.show(figures["loading"])
+        n_users = max(options.events // EVENTS_PER_USER, 1)
+        figures["stitching"] = stitching.compare(options.events, n_users, n_pairs=3)
+        stitching.show(figures["stitching"])
     sys.stdout.write(json.dumps(figures) + "\n")
 
 
-def generate(home: Path, n_users: int) -> None:
-    """Write the inbox."""
-    generator = ROOT / "data" / "sample" / "generate.py"
-    command = [sys.executable, generator, "--out", home, "--users", str(n_users)]
-    subprocess.run(command, check=True, capture_output=True)
+def compare(
+    folder: Path, n_users: int, n_days: int, n_rounds: int, peers: dict[str, str]
+) -> dict:
+    """Run everything on one shop, in turns; tell the medians."""
+    with console.status("writing a shop"):
+        counts = write_shop(folder, n_users, n_days)
+        for path in folder.rglob("*"):
+            os.utime(path, (0, 0))  # nobody waits to see whether it still grows
+    rounds: dict[str, list[dict]] = {}
 
+    def keep(name: str, outcome: dict) -> None:
+        rounds.setdefault(name, []).append(outcome)
+        console.print(
+            f"{name}: {outcome['seconds']:.1f} s, {outcome['peak_mb']:,} MB",
+            highlight=False,
+        )
 
-def timed_run(home: str) -> dict:
-    """Run Tessera in a process of its own; tell seconds and rows of every stage."""
-    began = time.perf_counter()
-    outcome = subprocess.run(
-        [sys.executable, "-m", "warehouse.cli", "run", "--home", home, "--json"],
-        check=True,
-        capture_output=True,
-    )
-    return {
-        "wall_seconds": round(time.perf_counter() - began, 2),
-        "stages": {
-            stage["stage"]: {"seconds": stage["seconds"], "rows": stage["n_rows"]}
-            for stage in json.loads(outcome.stdout)["stages"]
+    for number in range(n_rounds):
+        home = folder / f"home_{number}"
+        home.mkdir()
+        (home / "inbox").symlink_to(folder / "inbox")
+        keep("full", of_tessera(home, clustering=number == 0))
+        sizes = sizes_of(home)
+        for name, script in peers.items():
+            out = folder / "peer"
+            keep(
+                name,
+                measured([HERE / "peers" / f"{script}.py", folder / "inbox", out]),
+            )
+            shutil.rmtree(out)
+        dumps = list((folder / "last_day").glob("*/*"))
+        placed = [
+            folder / "inbox" / dump.relative_to(dump.parents[1]) for dump in dumps
+        ]
+        for dump, place in zip(dumps, placed, strict=True):
+            shutil.copy2(dump, place)
+        keep("one more day", of_tessera(home))
+        keep("nothing new", of_tessera(home))
+        for place in placed:
+            place.unlink()
+        shutil.rmtree(home)
+    figures = {
+        "users": n_users,
+        "days": n_days,
+        "input": counts
+        | {
+            "bytes": sum(dump.stat().st_size for dump in folder.glob("inbox/*/*.jsonl"))
         },
+        "sizes": sizes,
+        "runs": {name: middle(found) for name, found in rounds.items()},
+    }
+    figures["ratios"] = ratios_of(figures["runs"])
+    return figures
+
+
+def of_tessera(home: Path, *, clustering: bool = False) -> dict:
+    """Run Tessera on a home; tell its core and the rest, part by part."""
+    more = ["--clustering"] if clustering else []
+    outcome = measured([HERE / "measured.py", "--home", home, *more])
+    nodes, parts = outcome.pop("nodes"), outcome.pop("parts")
+    in_nodes = sum(node["seconds"] for node in nodes)
+    core = {"load": parts.pop("load", 0.0)}
+    core["models"] = sum(node["seconds"] for node in nodes if node["is_core"])
+    core |= {part: parts.pop(part, 0.0) for part in WRITING}
+    rest = {
+        "other models": sum(
+            node["seconds"]
+            for node in nodes
+            if not node["is_core"] and node["kind"] == "model"
+        ),
+        "tests and seeds": sum(
+            node["seconds"] for node in nodes if node["kind"] != "model"
+        ),
+        "dbt itself": parts.pop("dbt", 0.0) - in_nodes + parts.pop("dbt parse", 0.0),
+    }
+    if outcome["clustering"] is not None:
+        outcome["seconds"] -= outcome["clustering"]
+    return outcome | {"core": core, "rest": rest | parts, "nodes": nodes}
+
+
+def measured(command: list) -> dict:
+    """Run a script of Python; tell what it prints, and what it took.
+
+    Seconds on the clock and of the processors, the most memory that its processes ever
+    had together, and how many bytes they wrote.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        peak = [0]
+        watching = threading.Thread(target=watch_memory, args=(process.pid, peak))
+        watching.start()
+        told, complaints = process.communicate()
+        watching.join()
+    seconds = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if process.returncode:
+        sys.exit(f"{command[0]} failed:\n{complaints[-4000:]}")
+    return json.loads(told.splitlines()[-1]) | {
+        "seconds": seconds,
+        "cpu_seconds": after.ru_utime
+        + after.ru_stime
+        - before.ru_utime
+        - before.ru_stime,
+        "peak_mb": peak[0] // 2**20,
+        "written_mb": (after.ru_oublock - before.ru_oublock) * 512 // 2**20,
+    }
+
+
+def watch_memory(pid: int, peak: list[int]) -> None:
+    """Look at the memory of a process and its children, ten times a second."""
+    while psutil.pid_exists(pid):
+        try:
+            process = psutil.Process(pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return
+            family = [process, *process.children(recursive=True)]
+            peak[0] = max(peak[0], sum(one.memory_info().rss for one in family))
+        except psutil.Error:
+            pass
+        time.sleep(0.1)
+
+
+def sizes_of(home: Path) -> dict[str, int]:
+    """Tell the bytes of what a run leaves behind."""
+    places = {
+        "warehouse": home / "warehouse",
+        "snapshot": (home / "published" / "current.duckdb").resolve(),
+        "Parquet": home / "published" / "parquet",
+    }
+    return {
+        name: sum(
+            path.stat().st_size
+            for path in ([place] if place.is_file() else place.rglob("*"))
+            if path.is_file() and not path.is_symlink()
+        )
+        for name, place in places.items()
+    }
+
+
+def middle(found: list[dict]) -> dict:
+    """Take the median of each figure of several rounds."""
+    first = found[0]
+    told = {
+        name: median(one[name] for one in found)
+        for name in ("seconds", "cpu_seconds", "peak_mb", "written_mb")
+    }
+    for name in ("core", "rest", "steps"):
+        if name in first:
+            told[name] = {
+                part: median(one[name].get(part, 0.0) for one in found)
+                for part in first[name]
+            }
+    if "nodes" in first:
+        told["nodes"] = {
+            node["name"]: round(
+                median(
+                    other["seconds"]
+                    for one in found
+                    for other in one["nodes"]
+                    if other["name"] == node["name"]
+                ),
+                3,
+            )
+            for node in first["nodes"]
+            if node["kind"] == "model"
+        }
+    if first.get("clustering") is not None:
+        told["core"]["one k-means"] = first["clustering"]
+    if "rows" in first:
+        told["rows"] = first["rows"]
+    return told
+
+
+def ratios_of(runs: dict[str, dict]) -> dict[str, float]:
+    """Compare the core with each peer, and one more day with all of them."""
+    full, day = runs["full"], runs["one more day"]
+    core = sum(full["core"].values())
+    ratios = {}
+    for name in PEERS:
+        if name in runs:
+            by_hand = sum(runs[name]["steps"].values())
+            ratios[f"core / {name}"] = core / by_hand
+            ratios[f"memory / {name}"] = full["peak_mb"] / runs[name]["peak_mb"]
+    of_day = sum(day["core"].values())
+    return ratios | {
+        "one more day, core / full core": of_day / core,
+        "one more day, the rest / its core": sum(day["rest"].values()) / of_day,
     }
 
 
 def show(figures: dict) -> None:
-    """Print the figures as a table."""
-    table = Table(title=f"tessera run, {figures['users']:,} users")
-    for heading in ("run", "stage", "seconds", "rows"):
-        table.add_column(heading, justify="left" if heading != "rows" else "right")
-    for run in ("full", "nothing_new"):
-        for stage, found in figures[run]["stages"].items():
-            table.add_row(run, stage, f"{found['seconds']:.2f}", f"{found['rows']:,}")
-        table.add_row(run, "whole process", f"{figures[run]['wall_seconds']:.2f}", "")
-    table.caption = f"peak memory {figures['peak_memory_mb']:,} MB"
-    Console(stderr=True).print(table)
+    """Print the figures as tables."""
+    counts, runs = figures["input"], figures["runs"]
+    table = Table(
+        title=f"{counts['n_events']:,} events of {figures['users']:,} users, "
+        f"{figures['days']:,} days",
+        caption=", ".join(
+            f"{name} {size / 1e6:,.0f} MB"
+            for name, size in (figures["sizes"] | {"input": counts["bytes"]}).items()
+        ),
+    )
+    table.add_column("run")
+    for heading in ("seconds", "of processors", "peak MB", "written MB", "the core"):
+        table.add_column(heading, justify="right")
+    for name, run in runs.items():
+        table.add_row(
+            name,
+            *(f"{run[one]:,.1f}" for one in ("seconds", "cpu_seconds")),
+            *(f"{run[one]:,.0f}" for one in ("peak_mb", "written_mb")),
+            f"{sum((run.get('core') or run['steps']).values()):,.1f}",
+        )
+    console.print(table)
+
+    table = Table(title="where the seconds go")
+    table.add_column("part")
+    ours = [name for name in runs if "core" in runs[name]]
+    for name in ours:
+        table.add_column(name, justify="right")
+    for kind in ("core", "rest"):
+        for part in runs["full"][kind]:
+            found = [runs[name][kind].get(part, 0.0) for name in ours]
+            if max(found) >= 0.05:
+                table.add_row(f"{kind}: {part}", *(f"{one:.2f}" for one in found))
+    console.print(table)
+
+    table = Table(title="rows that came of it")
+    table.add_column("run")
+    for heading in runs["full"]["rows"]:
+        table.add_column(heading, justify="right")
+    for name, run in runs.items():
+        table.add_row(name, *(f"{n_rows:,}" for n_rows in run["rows"].values()))
+    console.print(table)
+
+    table = Table(title="ratios")
+    for heading in ("ratio", "measured", "goal"):
+        table.add_column(heading, justify="right")
+    for name, ratio in figures["ratios"].items():
+        goal = GOALS.get(name)
+        table.add_row(name, f"{ratio:.2f}", f"{goal:.2f}" if goal else "")
+    console.print(table)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def test_every_feature_tells_its_unit_its_range_and_what_stands_for_it(column: d
 
 
 def test_locks_hold_hashes_and_no_address():
-    for name in ("requirements.lock", "bootstrap.lock"):
+    for name in ("requirements.lock", "bootstrap.lock", "benchmark.lock"):
         text = (ROOT / name).read_text()
         pins = re.findall(r"^[a-z0-9].*==", text, flags=re.MULTILINE | re.IGNORECASE)
         assert pins
