@@ -9,8 +9,10 @@ which those are empty: line numbers stay, and the lines go to quarantine.
 import codecs
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
@@ -127,6 +129,17 @@ def scan_file(dump: Dump, staged_files: Path, report: Report = lambda _: None) -
     return replace(
         scan, sha256=sha256, path=path, first_line=first_line, refused=refused
     )
+
+
+@contextmanager
+def staging_folder(folder: Path) -> Generator[Path]:
+    """Give an empty private folder for copies; nothing of it outlives the block."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def unpack_copy(dump: Dump, scan: Scan, staged_files: Path) -> Scan:

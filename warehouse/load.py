@@ -5,9 +5,7 @@ that a load may be killed anywhere and run again. Every line is accounted for.
 """
 
 import logging
-import shutil
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +19,14 @@ from warehouse.connection import bounded_memory, drop_temporary, watched
 from warehouse.drift import missing_columns, record_new_fields, shown
 from warehouse.home import Home
 from warehouse.inbox import PLAIN, Dump, find_dumps, find_sources, find_strays
-from warehouse.integrity import Report, Scan, hash_file, scan_file, unpack_copy
+from warehouse.integrity import (
+    Report,
+    Scan,
+    hash_file,
+    scan_file,
+    staging_folder,
+    unpack_copy,
+)
 from warehouse.keys import Keyring
 from warehouse.load_summary import LoadSummary
 from warehouse.mishaps import is_ours
@@ -40,6 +45,7 @@ from warehouse.raw_rows import (
 )
 from warehouse.redaction import redact, redact_header
 from warehouse.sources import Source
+from warehouse.untouched import UntouchedFiles
 from warehouse.vault import Vault, vault_of
 
 Progress = Callable[[str, str, int, int], None]
@@ -77,6 +83,7 @@ class _Load:
     loaded_at: datetime
     max_quarantined_share: float | None
     summary: LoadSummary
+    untouched: UntouchedFiles
     stood_back: list[Arrival] = field(default_factory=list)  # for the same bytes
 
 
@@ -134,7 +141,7 @@ def load_inbox(
     home.make_private_folders()
     require_for_load(connection, home, arrived)
     with (
-        _staging_folder(home) as staged_files,
+        staging_folder(home.staged_files) as staged_files,
         pseudonymizer.functions(),
         bounded_memory(connection, home),
         vault_of(home, connection, keyring) as vault,
@@ -148,6 +155,7 @@ def load_inbox(
             loaded_at,
             home.settings.max_quarantined_share,
             summary,
+            UntouchedFiles(connection, loaded_at),
         )
         for arrival in arrived:
             report = _reporter(progress, arrival, n_done, n_total)
@@ -158,19 +166,8 @@ def load_inbox(
         for arrival in _orphaned_duplicates(load):
             summary.n_unchanged -= 1  # or n_duplicate: they are told as one
             _load_dump(load, arrival, _reporter(progress, arrival, n_done, n_total))
+        load.untouched.keep()
     return summary
-
-
-@contextmanager
-def _staging_folder(home: Home) -> Generator[Path]:
-    """Give an empty private folder for copies; nothing of it outlives the load."""
-    folder = home.staged_files
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _reporter(
@@ -191,6 +188,9 @@ def _reporter(
 def _load_dump(load: _Load, arrival: Arrival, report: Report) -> None:
     """Load one file, or record why not."""
     source, dump, summary = arrival.source, arrival.dump, load.summary
+    if load.untouched.has(arrival):
+        summary.n_unchanged += 1
+        return
     known = _known_files(load.connection, source)
     if arrival.refusal:
         _record_refusal(load, arrival, str(arrival.refusal), known)
@@ -201,6 +201,7 @@ def _load_dump(load: _Load, arrival: Arrival, report: Report) -> None:
         sha256 = hash_file(dump.path, report) if same_name else ""
         if any(file.sha256 == sha256 for file in same_name):
             summary.n_unchanged += 1
+            load.untouched.note(arrival, sha256)
             return
         if arrival.expected:
             arrival.expected.check_size(dump.n_bytes)
@@ -223,6 +224,7 @@ def _load_dump(load: _Load, arrival: Arrival, report: Report) -> None:
             _record_duplicate(load, arrival, originals[0], known, replaced)
         else:
             _load_lines(load, arrival, scan, replaced, report)
+            load.untouched.note(arrival, scan.sha256)
     except (FileRefusedError, OSError) as refusal:
         if not is_as_it_was(dump.path, arrival.state):
             summary.warnings.append(

@@ -192,6 +192,16 @@ LEDGER = {
         "ping_first_after": "INTEGER",  # seconds; null, too, where there are no pings
         "ping_every": "INTEGER",
     },
+    "ledger.files_touched": {  # see `untouched`
+        "source": "VARCHAR NOT NULL",
+        "file": "VARCHAR NOT NULL",
+        "sha256": "VARCHAR NOT NULL",
+        "device": "UBIGINT NOT NULL",
+        "inode": "UBIGINT NOT NULL",
+        "n_bytes": "BIGINT NOT NULL",
+        "modified_ns": "BIGINT NOT NULL",
+        "changed_ns": "BIGINT NOT NULL",
+    },
     "ledger.silences_told": {  # see `overdue`
         "source": "VARCHAR NOT NULL",
         "last_delivery": "DATE NOT NULL",
