@@ -1,45 +1,40 @@
 with
 
-events as (
+-- Few events come twice: only those are ranked, never all of them. They are found by a
+-- narrow hash: who shares that by chance is ranked alone. What an event says is read
+-- where it is needed, since DuckDB would write it out for all events here.
+keys_hashed as (
 
-    select * from {{ ref('stg_events') }}
+    select
+        event_key,
+        {{ narrow_hash([
+            'namespace', 'event_id', 'case when event_id is null then content_hash end'
+        ]) }} as copy_hash
+
+    from {{ ref('stg_events') }}
 
 ),
 
--- Few events come twice: only those are ranked, never all of them.
-ids_repeated as (
+hashes_repeated as (
 
-    select
-        namespace,
-        event_id
+    select copy_hash
 
-    from events
+    from keys_hashed
 
-    where event_id is not null
-
-    group by
-        namespace,
-        event_id
+    group by copy_hash
 
     having count(*) > 1
 
 ),
 
-contents_repeated as (
+keys_repeated as (
 
-    select
-        namespace,
-        content_hash
+    select keys_hashed.event_key
 
-    from events
+    from keys_hashed
 
-    where event_id is null
-
-    group by
-        namespace,
-        content_hash
-
-    having count(*) > 1
+    semi join hashes_repeated
+        on keys_hashed.copy_hash = hashes_repeated.copy_hash
 
 ),
 
@@ -54,31 +49,10 @@ copies as (
         events.source,
         events.received_at
 
-    from events
+    from {{ ref('stg_events') }} as events
 
-    inner join ids_repeated
-        on
-            events.event_id = ids_repeated.event_id
-            and events.namespace = ids_repeated.namespace
-
-    union all
-
-    select
-        events.event_key,
-        cast(null as string) as event_id,
-        events.content_hash,
-        events.namespace,
-        events.source,
-        events.received_at
-
-    from events
-
-    inner join contents_repeated
-        on
-            events.content_hash = contents_repeated.content_hash
-            and events.namespace = contents_repeated.namespace
-
-    where events.event_id is null
+    semi join keys_repeated
+        on events.event_key = keys_repeated.event_key
 
 ),
 

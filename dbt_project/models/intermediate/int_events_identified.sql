@@ -1,28 +1,19 @@
+-- Incremental by event: those that came, went, or are found to be of another person or
+-- of a bot are made anew. All else that is told of an event follows from its own row of
+-- raw and from rules, and with these everything is made anew. What has changed is found
+-- by comparing what is here with what is so now, of which persons are a few columns.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='event_key',
+    pre_hook="{{ forget_events_gone(ref('stg_events'), ref('int_event_copies_ranked')) }}"
+) }}
+
 with
 
 events as (
 
-    select * from {{ ref('int_events_deduplicated') }}
-
-),
-
-devices as (
-
-    select * from {{ ref('int_devices_owned') }}
-
-),
-
-shared_devices as (
-
-    select * from {{ ref('int_shared_devices_followed') }}
-
-),
-
-persons_moved as (
-
-    select * from {{ ref('int_persons_resolved') }}
-
-    where is_moved
+    select * from {{ ref('int_events_attributed') }}
 
 ),
 
@@ -38,115 +29,104 @@ traffic_sources as (
 
 ),
 
--- A bot that borrows somebody's id is not that person.
-holders_found as (
+{% if is_incremental() %}
+    events_touched as (
 
-    select
-        events.*,
-        case
-            when events.user_id is not null then events.user_id
-            when events.is_bot then events.anonymous_id
-            else coalesce(shared_devices.user_id, devices.user_id, events.anonymous_id)
-        end as holder_id,
-        coalesce(
-            events.user_id,
-            case when not events.is_bot then devices.user_id end
-        ) is not null as has_user,
-        case
-            when events.is_bot then null
-            when coalesce(events.user_id, devices.user_id) is not null then 'user_id'
-            else 'anonymous_id'
-        end as holder_type
+        select events.event_key
 
-    from events
+        from events
 
-    left join devices
-        on events.anonymous_id = devices.anonymous_id
+        left join {{ this }} as built
+            on events.event_key = built.event_key
 
-    left join shared_devices
-        on events.event_key = shared_devices.event_key
+        where
+            built.event_key is null
+            or events.person_id <> built.user_id
+            or events.is_identified <> built.is_identified
+            or events.bot_reason is distinct from built.bot_reason
 
-),
+    ),
 
-persons_resolved as (
+    events_changed as (
 
-    select
-        holders_found.*,
-        coalesce(persons_moved.user_id, holders_found.holder_id) as person_id,
-        holders_found.has_user
-        or coalesce(persons_moved.is_identified, false) as is_identified
+        select attributed.* from {{ ref('int_events_attributed') }} as attributed
 
-    from holders_found
+        semi join events_touched
+            on attributed.event_key = events_touched.event_key
 
-    left join persons_moved
-        on
-            holders_found.holder_id = persons_moved.identifier
-            and holders_found.holder_type = persons_moved.identifier_type
+    ),
 
-),
+{% else %}
+    events_changed as (
+
+        select * from events
+
+    ),
+
+{% endif %}
 
 identified as (
 
     select
         -- ids
-        persons_resolved.event_key,
-        persons_resolved.event_id,
-        persons_resolved.person_id as user_id,
-        persons_resolved.anonymous_id,
-        persons_resolved.tracker_session_id,
-        persons_resolved.page_view_id,
-        persons_resolved.order_id,
-        persons_resolved.product_id,
+        events_changed.event_key,
+        events_changed.event_id,
+        events_changed.person_id as user_id,
+        events_changed.anonymous_id,
+        events_changed.tracker_session_id,
+        events_changed.page_view_id,
+        events_changed.order_id,
+        events_changed.product_id,
 
         -- strings
-        persons_resolved.source,
-        persons_resolved.event_name,
+        events_changed.source,
+        events_changed.event_name,
         coalesce(event_names.event_type, 'other') as event_type,
-        persons_resolved.page_path,
+        events_changed.page_path,
         traffic_sources.traffic_source,
         traffic_sources.traffic_medium,
         traffic_sources.traffic_campaign,
         traffic_sources.channel,
-        persons_resolved.device_type,
-        persons_resolved.os,
-        persons_resolved.browser,
-        persons_resolved.bot_reason,
-        persons_resolved.country,
-        persons_resolved.product_name,
-        persons_resolved.category,
+        events_changed.device_type,
+        events_changed.os,
+        events_changed.browser,
+        events_changed.bot_reason,
+        events_changed.country,
+        events_changed.product_name,
+        events_changed.category,
 
         -- numerics
-        persons_resolved.price,
-        persons_resolved.quantity,
-        persons_resolved.revenue,
-        persons_resolved.items,
+        events_changed.price,
+        events_changed.quantity,
+        events_changed.revenue,
+        events_changed.items,
 
         -- booleans
-        persons_resolved.is_bot,
-        persons_resolved.is_without_rate,
+        events_changed.is_bot,
+        events_changed.is_without_rate,
         coalesce(event_names.is_email_event, false) as is_email_event,
         coalesce(event_names.is_ping, false) as is_ping,
-        persons_resolved.is_identified,
+        events_changed.is_identified,
         coalesce(traffic_sources.is_campaign, false) as is_campaign,
 
         -- timestamps
-        persons_resolved.occurred_at,
-        persons_resolved.received_at
+        events_changed.occurred_at,
+        events_changed.received_at
 
-    from persons_resolved
+    from events_changed
 
     left join event_names
-        on persons_resolved.event_name = event_names.event_name
+        on events_changed.event_name = event_names.event_name
 
     left join traffic_sources
         on
-            persons_resolved.utm_source is not distinct from traffic_sources.utm_source
-            and persons_resolved.utm_medium
+            events_changed.utm_source is not distinct from traffic_sources.utm_source
+            and events_changed.utm_medium
             is not distinct from traffic_sources.utm_medium
-            and persons_resolved.utm_campaign
+            and events_changed.utm_campaign
             is not distinct from traffic_sources.utm_campaign
-            and persons_resolved.click_id is not distinct from traffic_sources.click_id
-            and persons_resolved.referrer_host
+            and events_changed.click_id is not distinct from traffic_sources.click_id
+            and events_changed.referrer_host
             is not distinct from traffic_sources.referrer_host
 
 )
