@@ -57,6 +57,7 @@ def main() -> None:
         "--events", type=int, default=0, help="also time loading and stitching of these"
     )
     parser.add_argument("--without-peers", action="store_true")
+    parser.add_argument("--memory-limit", help="of DuckDB, such as 2GB: 75 %%")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = compare(
@@ -65,6 +66,7 @@ def main() -> None:
             options.days,
             options.rounds,
             {} if options.without_peers else PEERS,
+            options.memory_limit,
         )
     show(figures)
     if options.events:
@@ -77,7 +79,12 @@ def main() -> None:
 
 
 def compare(
-    folder: Path, n_users: int, n_days: int, n_rounds: int, peers: dict[str, str]
+    folder: Path,
+    n_users: int,
+    n_days: int,
+    n_rounds: int,
+    peers: dict[str, str],
+    memory_limit: str | None,
 ) -> dict:
     """Run everything on one shop, in turns; tell the medians."""
     with console.status("writing a shop"):
@@ -97,6 +104,8 @@ def compare(
         home = folder / f"home_{number}"
         home.mkdir()
         (home / "inbox").symlink_to(folder / "inbox")
+        if memory_limit:
+            (home / "settings.yml").write_text(f"memory_limit: {memory_limit}\n")
         keep("full", of_tessera(home, clustering=number == 0))
         sizes = sizes_of(home)
         for name, script in peers.items():
@@ -120,6 +129,7 @@ def compare(
     figures = {
         "users": n_users,
         "days": n_days,
+        "memory_limit": memory_limit,
         "input": counts
         | {
             "bytes": sum(dump.stat().st_size for dump in folder.glob("inbox/*/*.jsonl"))
