@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import psutil
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
@@ -26,7 +27,20 @@ MAX_MANIFEST_BYTES = 1 << 24
 QUIET_SECONDS = 2  # a file that was written to so lately is looked at twice
 OPEN_SECONDS = 86_400  # nobody writes to a file for so long without writing anything
 
-FileState = tuple[int, int, int]
+
+class FileState(NamedTuple):
+    """What the file system tells of a file."""
+
+    device: int
+    inode: int
+    n_bytes: int
+    modified_ns: int
+    changed_ns: int  # also when its times are set, or who may read it
+
+    @property
+    def written(self) -> tuple[int, int, int]:
+        """What changes when somebody writes to it, or replaces it."""
+        return self.inode, self.n_bytes, self.modified_ns
 
 
 class ManifestEntry(BaseModel):
@@ -78,12 +92,14 @@ class Arrival:
 
 
 def file_state(path: Path) -> FileState | None:
-    """Tell what changes when somebody writes to a file, or None if it is gone."""
+    """Tell how a file is, or None if it is gone."""
     try:
         state = os.lstat(path)
     except FileNotFoundError:
         return None
-    return state.st_ino, state.st_size, state.st_mtime_ns
+    return FileState(
+        state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+    )
 
 
 def find_arrived(
@@ -144,7 +160,7 @@ def find_arrived(
 def _still_written(states: dict[Path, FileState], looked_at: datetime) -> set[Path]:
     """Find files that somebody has open for writing, or that change meanwhile."""
     now = looked_at.replace(tzinfo=UTC).timestamp()
-    ages = {path: now - mtime_ns / 1e9 for path, (_, _, mtime_ns) in states.items()}
+    ages = {path: now - state.modified_ns / 1e9 for path, state in states.items()}
     youngest = min(ages.values(), default=QUIET_SECONDS)
     if youngest < QUIET_SECONDS:
         time.sleep(QUIET_SECONDS - max(youngest, 0))
@@ -160,7 +176,8 @@ def _still_written(states: dict[Path, FileState], looked_at: datetime) -> set[Pa
 
 def is_as_it_was(path: Path, state: FileState | None) -> bool:
     """Tell whether nobody has written to a file, or taken it away."""
-    return file_state(path) == state
+    found = file_state(path)
+    return (found and found.written) == (state and state.written)
 
 
 def _open_for_writing() -> Iterator[Path]:

@@ -40,8 +40,8 @@ OF_PUBLICATION = (
     "group_size",
 )
 _SET_ASIDE = "set aside"  # a verdict that no reader ever sees
-_LONGER_EACH_DAY = ["source_fresh"]
-_OF_PARTS = ["data_tests", "days_missing"]  # each part of what they tell may be new
+_LONGER_EACH_DAY = ("source_fresh",)
+_OF_PARTS = ("data_tests", "days_missing")  # each part of what they tell may be new
 
 
 @dataclass(frozen=True)
@@ -268,47 +268,60 @@ def findings(
     is so by more every day, which is no news. Refused files were told when they were
     loaded.
     """
-    connection.execute(
-        "create or replace temp macro parts(told) as list_transform("
-        "string_split(told, '; '), lambda part: split_part(part, ':', 1))"
-    )
     rows = connection.execute(
         """
-        with known as (
-            select check_name, value, explanation from ledger.checks
-            where verdict <> 'passed' and run_id = (
-                select max(run_id) from ledger.runs
-                where status = 'published' and run_id < $1
-            )
-        )
-        select check_name, verdict, explanation
-        from ledger.checks, lateral (select split_part(check_name, ':', 1) as kind)
-        where run_id = $1 and (
+        select check_name, verdict, value, explanation from ledger.checks
+        where run_id = ? and (
             verdict = 'accepted' or (severity = 'warn' and verdict = 'failed')
         )
-        and not ($2 and (
-            kind = 'files_refused'
-            or exists (
-                from known
-                where known.check_name = checks.check_name
-                and (list_contains($3, kind) or known.value >= checks.value)
-                and (
-                    not list_contains($4, kind)
-                    or list_has_all(
-                        parts(known.explanation), parts(checks.explanation)
-                    )
-                )
-            )
-        ))
         order by check_name
         """,
-        [run_id, only_new, _LONGER_EACH_DAY, _OF_PARTS],
+        [run_id],
     ).fetchall()
+    known = _told_before(connection, run_id) if only_new else {}
     words = {"failed": "warning", "accepted": "accepted"}
     return [
         f"{words[verdict]}: {name}: {' '.join(told.split())}"
-        for name, verdict, told in rows
+        for name, verdict, value, told in rows
+        if not (only_new and _is_known(name, value, told, known.get(name)))
     ]
+
+
+def _told_before(
+    connection: duckdb.DuckDBPyConnection, run_id: str
+) -> dict[str, tuple[float, str]]:
+    """Tell value and explanation of what did not pass in the last published run."""
+    rows = connection.execute(
+        """
+        select check_name, value, explanation from ledger.checks
+        where verdict <> 'passed' and run_id = (
+            select max(run_id) from ledger.runs
+            where status = 'published' and run_id < ?
+        )
+        """,
+        [run_id],
+    ).fetchall()
+    return {name: (value, told) for name, value, told in rows}
+
+
+def _is_known(
+    name: str, value: float, told: str, before: tuple[float, str] | None
+) -> bool:
+    """Tell whether what did not pass is no news."""
+    kind = name.split(":")[0]
+    if kind == "files_refused":
+        return True
+    if before is None:
+        return False
+    is_no_further = kind in _LONGER_EACH_DAY or before[0] >= value
+    return is_no_further and (
+        kind not in _OF_PARTS or _parts(told) <= _parts(before[1])
+    )
+
+
+def _parts(told: str) -> set[str]:
+    """Name what an explanation lists, without what it says of each."""
+    return {part.split(":")[0] for part in told.split("; ")}
 
 
 def record(

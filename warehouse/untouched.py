@@ -4,28 +4,15 @@ An inbox grows with history, and is looked at by every load: what was read once 
 again by what the file system tells of it, and only what was touched is read.
 """
 
-import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
 
-from warehouse.arrival import Arrival
+from warehouse.arrival import Arrival, FileState
 from warehouse.connection import transaction
 
 # A file system may tell the same time twice to whoever writes twice in a moment.
 SURE_AFTER = timedelta(seconds=3)
-
-
-class Touch(NamedTuple):
-    """What changes when anybody writes to a file, replaces it or sets its times."""
-
-    device: int
-    inode: int
-    n_bytes: int
-    modified_ns: int
-    changed_ns: int
 
 
 class UntouchedFiles:
@@ -46,8 +33,8 @@ class UntouchedFiles:
         sure = looked_at.replace(tzinfo=UTC) - SURE_AFTER
         self.sure_before_ns = int(sure.timestamp() * 1e9)
         self.known = {
-            (source, file): Touch(*touch)
-            for source, file, *touch in connection.execute(
+            (source, file): FileState(*state)
+            for source, file, *state in connection.execute(
                 """
                 select source, file, device, inode, n_bytes, modified_ns, changed_ns
                 from ledger.files_touched as touched
@@ -59,23 +46,21 @@ class UntouchedFiles:
                 """
             ).fetchall()
         }
-        self.found: dict[tuple[str, str], Touch | None] = {}
-        self.noted: dict[tuple[str, str], tuple[str, Touch]] = {}
+        self.noted: dict[tuple[str, str], tuple[str, FileState]] = {}
 
     def has(self, arrival: Arrival) -> bool:
         """Tell whether a file is what was loaded under its name."""
-        touch = self.found[_key(arrival)] = _touch_of(arrival.dump.path)
         return (
-            touch is not None
+            arrival.state is not None
             and not arrival.refusal
-            and self.known.get(_key(arrival)) == touch
+            and self.known.get(_key(arrival)) == arrival.state
         )
 
     def note(self, arrival: Arrival, sha256: str) -> None:
-        """Note that a file was read as a whole since it was asked for."""
-        touch = self.found[_key(arrival)]
-        if touch and max(touch.modified_ns, touch.changed_ns) < self.sure_before_ns:
-            self.noted[_key(arrival)] = sha256, touch
+        """Note that a file was read as a whole since it arrived."""
+        state = arrival.state
+        if state and max(state.modified_ns, state.changed_ns) < self.sure_before_ns:
+            self.noted[_key(arrival)] = sha256, state
 
     def keep(self) -> None:
         """Keep what was noted for the loads to come."""
@@ -95,14 +80,3 @@ class UntouchedFiles:
 def _key(arrival: Arrival) -> tuple[str, str]:
     """Name a file as the ledger does."""
     return arrival.source.name, arrival.dump.file
-
-
-def _touch_of(path: Path) -> Touch | None:
-    """Tell how a file is, or None if it is gone."""
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return None
-    return Touch(
-        found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-    )

@@ -11,9 +11,34 @@
 
 with
 
+{% if is_incremental() %}
+    events_touched as (
+
+        select attributed.event_key
+
+        from {{ ref('int_events_attributed') }} as attributed
+
+        left join {{ this }} as built
+            on attributed.event_key = built.event_key
+
+        where
+            built.event_key is null
+            or attributed.person_id <> built.user_id
+            or attributed.is_identified <> built.is_identified
+            or attributed.bot_reason is distinct from built.bot_reason
+
+    ),
+
+{% endif %}
+
 events as (
 
-    select * from {{ ref('int_events_attributed') }}
+    select attributed.* from {{ ref('int_events_attributed') }} as attributed
+
+    {% if is_incremental() %}
+        semi join events_touched
+            on attributed.event_key = events_touched.event_key
+    {% endif %}
 
 ),
 
@@ -29,104 +54,68 @@ traffic_sources as (
 
 ),
 
-{% if is_incremental() %}
-    events_touched as (
-
-        select events.event_key
-
-        from events
-
-        left join {{ this }} as built
-            on events.event_key = built.event_key
-
-        where
-            built.event_key is null
-            or events.person_id <> built.user_id
-            or events.is_identified <> built.is_identified
-            or events.bot_reason is distinct from built.bot_reason
-
-    ),
-
-    events_changed as (
-
-        select attributed.* from {{ ref('int_events_attributed') }} as attributed
-
-        semi join events_touched
-            on attributed.event_key = events_touched.event_key
-
-    ),
-
-{% else %}
-    events_changed as (
-
-        select * from events
-
-    ),
-
-{% endif %}
-
 identified as (
 
     select
         -- ids
-        events_changed.event_key,
-        events_changed.event_id,
-        events_changed.person_id as user_id,
-        events_changed.anonymous_id,
-        events_changed.tracker_session_id,
-        events_changed.page_view_id,
-        events_changed.order_id,
-        events_changed.product_id,
+        events.event_key,
+        events.event_id,
+        events.person_id as user_id,
+        events.anonymous_id,
+        events.tracker_session_id,
+        events.page_view_id,
+        events.order_id,
+        events.product_id,
 
         -- strings
-        events_changed.source,
-        events_changed.event_name,
+        events.source,
+        events.event_name,
         coalesce(event_names.event_type, 'other') as event_type,
-        events_changed.page_path,
+        events.page_path,
         traffic_sources.traffic_source,
         traffic_sources.traffic_medium,
         traffic_sources.traffic_campaign,
         traffic_sources.channel,
-        events_changed.device_type,
-        events_changed.os,
-        events_changed.browser,
-        events_changed.bot_reason,
-        events_changed.country,
-        events_changed.product_name,
-        events_changed.category,
+        events.device_type,
+        events.os,
+        events.browser,
+        events.bot_reason,
+        events.country,
+        events.product_name,
+        events.category,
 
         -- numerics
-        events_changed.price,
-        events_changed.quantity,
-        events_changed.revenue,
-        events_changed.items,
+        events.price,
+        events.quantity,
+        events.revenue,
+        events.items,
 
         -- booleans
-        events_changed.is_bot,
-        events_changed.is_without_rate,
+        events.is_bot,
+        events.is_without_rate,
         coalesce(event_names.is_email_event, false) as is_email_event,
         coalesce(event_names.is_ping, false) as is_ping,
-        events_changed.is_identified,
+        events.is_identified,
         coalesce(traffic_sources.is_campaign, false) as is_campaign,
 
         -- timestamps
-        events_changed.occurred_at,
-        events_changed.received_at
+        events.occurred_at,
+        events.received_at
 
-    from events_changed
+    from events
 
     left join event_names
-        on events_changed.event_name = event_names.event_name
+        on events.event_name = event_names.event_name
 
     left join traffic_sources
         on
-            events_changed.utm_source is not distinct from traffic_sources.utm_source
-            and events_changed.utm_medium
+            events.utm_source is not distinct from traffic_sources.utm_source
+            and events.utm_medium
             is not distinct from traffic_sources.utm_medium
-            and events_changed.utm_campaign
+            and events.utm_campaign
             is not distinct from traffic_sources.utm_campaign
-            and events_changed.click_id is not distinct from traffic_sources.click_id
-            and events_changed.referrer_host
+            and events.click_id is not distinct from traffic_sources.click_id
+            and events.referrer_host
             is not distinct from traffic_sources.referrer_host
 
 )
