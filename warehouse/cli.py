@@ -151,10 +151,6 @@ def run(
     from warehouse import alerting, snapshots, stages
     from warehouse.checks import Acceptance
 
-    def tell(result: stages.StageResult) -> None:
-        say_stage(result)
-        alerting.warn(home, result, where="tessera run")
-
     with alerting.alerted(home, "tessera run"), console.status("starting") as status:
         results = stages.run(
             home,
@@ -162,7 +158,7 @@ def run(
             full_refresh=full_refresh,
             acceptance=Acceptance(accepted, reason) if accepted or reason else None,
             progress=shown(status),
-            on_stage=tell,
+            on_stage=partial(_tell_stage, home, "run"),
         )
     if len(results) == 1:
         console.print("nothing new: the current snapshot stands")
@@ -174,14 +170,21 @@ def run(
     }
 
 
+def _tell_stage(home: Home, command: str, result) -> None:
+    """Say what a stage did, and warn of what nobody was told of before."""
+    from warehouse import alerting
+
+    say_stage(result)
+    alerting.warn(home, result, where=f"tessera {command}")
+
+
 def _run_stage(name: str, home: Home, *, as_json: bool, **chosen) -> dict | None:
-    """Run one stage, say what it did, and warn of what nobody was told of before."""
-    from warehouse import alerting, stages
+    """Run one stage, and say what it did."""
+    from warehouse import stages
 
     with console.status(name) as status:
         result = getattr(stages, name)(home, progress=shown(status), **chosen)
-    say_stage(result)
-    alerting.warn(home, result, where=f"tessera {name}")
+    _tell_stage(home, name, result)
     return stage_as_json(result) if as_json else None
 
 

@@ -11,7 +11,6 @@ A time alone says little about another machine; the ratios say more.
 
 import argparse
 import json
-import os
 import resource
 import shutil
 import subprocess
@@ -89,8 +88,6 @@ def compare(
     """Run everything on one shop, in turns; tell the medians."""
     with console.status("writing a shop"):
         counts = write_shop(folder, n_users, n_days)
-        for path in folder.rglob("*"):
-            os.utime(path, (0, 0))  # nobody waits to see whether it still grows
     rounds: dict[str, list[dict]] = {}
 
     def keep(name: str, outcome: dict) -> None:
@@ -115,16 +112,11 @@ def compare(
                 measured([HERE / "peers" / f"{script}.py", folder / "inbox", out]),
             )
             shutil.rmtree(out)
-        dumps = list((folder / "last_day").glob("*/*"))
-        placed = [
-            folder / "inbox" / dump.relative_to(dump.parents[1]) for dump in dumps
-        ]
-        for dump, place in zip(dumps, placed, strict=True):
-            shutil.copy2(dump, place)
+        shutil.copytree(folder / "last_day", folder / "inbox", dirs_exist_ok=True)
         keep("one more day", of_tessera(home))
         keep("nothing new", of_tessera(home))
-        for place in placed:
-            place.unlink()
+        for dump in (folder / "last_day").glob("*/*"):
+            (folder / "inbox" / dump.parent.name / dump.name).unlink()
         shutil.rmtree(home)
     figures = {
         "users": n_users,
@@ -163,7 +155,10 @@ def of_tessera(home: Path, *, clustering: bool = False) -> dict:
     }
     if outcome["clustering"] is not None:
         outcome["seconds"] -= outcome["clustering"]
-    return outcome | {"core": core, "rest": rest | parts, "nodes": nodes}
+    models = {
+        node["name"]: node["seconds"] for node in nodes if node["kind"] == "model"
+    }
+    return outcome | {"core": core, "rest": rest | parts, "models": models}
 
 
 def measured(command: list) -> dict:
@@ -238,31 +233,15 @@ def middle(found: list[dict]) -> dict:
         name: median(one[name] for one in found)
         for name in ("seconds", "cpu_seconds", "peak_mb", "written_mb")
     }
-    for name in ("core", "rest", "steps"):
+    for name in ("core", "rest", "steps", "models"):
         if name in first:
             told[name] = {
                 part: median(one[name].get(part, 0.0) for one in found)
                 for part in first[name]
             }
-    if "nodes" in first:
-        told["nodes"] = {
-            node["name"]: round(
-                median(
-                    other["seconds"]
-                    for one in found
-                    for other in one["nodes"]
-                    if other["name"] == node["name"]
-                ),
-                3,
-            )
-            for node in first["nodes"]
-            if node["kind"] == "model"
-        }
     if first.get("clustering") is not None:
         told["core"]["one k-means"] = first["clustering"]
-    if "rows" in first:
-        told["rows"] = first["rows"]
-    return told
+    return told | {"rows": first["rows"]}
 
 
 def ratios_of(runs: dict[str, dict]) -> dict[str, float]:

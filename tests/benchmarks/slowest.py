@@ -8,7 +8,6 @@ more, of the finished warehouse, with DuckDB's own profiler on; nothing is chang
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -36,8 +35,6 @@ def main() -> None:
         if options.home is None:
             with console.status("writing a shop"):
                 write_shop(home, options.users)
-                for path in home.rglob("*"):
-                    os.utime(path, (0, 0))
         with console.status("running"):
             nodes = measured([HERE / "measured.py", "--home", home])["nodes"]
         if not nodes:

@@ -76,17 +76,25 @@ def run_tessera(home: Home, *arguments: str, **environment: str):
 def fingerprints(home: Home) -> dict[str, tuple]:
     """Hash every published table but `ops`, whatever the order of its rows."""
     with open_snapshot(home.current) as connection:
-        tables = connection.execute(
-            "select table_schema || '.' || table_name from information_schema.tables "
-            "where list_contains(?, table_schema) order by all",
-            [list(FINGERPRINTED_SCHEMAS)],
-        ).fetchall()
-        return {
-            table: connection.execute(
-                f"select count(*), sum(hash(t)::hugeint) from {table} as t"
-            ).fetchall()[0]
-            for (table,) in tables
-        }
+        return tables_hashed(connection, *FINGERPRINTED_SCHEMAS)
+
+
+def tables_hashed(
+    connection: duckdb.DuckDBPyConnection, *schemas: str
+) -> dict[str, tuple]:
+    """Count and hash the rows of every table of some schemas, whatever their order."""
+    tables = connection.execute(
+        "select table_schema || '.' || table_name from information_schema.tables "
+        "where list_contains(?, table_schema) and table_type = 'BASE TABLE' "
+        "order by all",
+        [list(schemas)],
+    ).fetchall()
+    return {
+        table: connection.execute(
+            f"select count(*), sum(hash(t)::hugeint) from {table} as t"
+        ).fetchall()[0]
+        for (table,) in tables
+    }
 
 
 def refuse_loss(home: Home) -> None:

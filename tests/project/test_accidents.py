@@ -22,6 +22,7 @@ from running import (
     query_built,
     refuse_loss,
     run_tessera,
+    tables_hashed,
     with_kmeans_alone,
     without_docs,
     write_sample,
@@ -64,20 +65,6 @@ TOLD_AGAIN = {
     "consents": "'denied' as decision, later as decided_at",
     "surveys": "someone as user_id, later as answered_at",
 }
-
-
-def marts_built(connection) -> dict[str, tuple]:
-    """Hash every mart of the private warehouse, whatever the order of its rows."""
-    tables = connection.execute(
-        "select table_name from information_schema.tables "
-        "where table_schema = 'marts' order by all"
-    ).fetchall()
-    return {
-        table: connection.execute(
-            f"select count(*), sum(hash(t)::hugeint) from marts.{table} as t"
-        ).fetchall()[0]
-        for (table,) in tables
-    }
 
 
 def sha256(path: Path) -> str:
@@ -203,13 +190,13 @@ def test_rows_from_as_of_on_change_no_feature_and_no_mart(
             ).fetchall()[0][0]
             for kind, changed in TOLD_AGAIN.items()
         ]
-        before = marts_built(connection)
+        before = tables_hashed(connection, "marts")
 
     stages.build(home, as_of=as_of, full_refresh=True)
 
     assert all(n_rows)
     with open_work(home) as connection:
-        assert marts_built(connection) == before
+        assert tables_hashed(connection, "marts") == before
 
 
 def test_a_run_that_is_killed_at_every_stage_ends_in_the_same_tables(

@@ -1,7 +1,7 @@
 """What was read once and nobody has touched is not read again; all else is."""
 
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -82,9 +82,9 @@ def test_what_was_written_a_moment_ago_is_read_again(
     assert reads == [path]
 
 
-def written_at(path: Path):
-    now = utc_now()
-    return now - timedelta(seconds=now.timestamp() - path.stat().st_ctime)
+def written_at(path: Path) -> datetime:
+    written = datetime.fromtimestamp(path.stat().st_ctime, UTC)
+    return written.replace(tzinfo=None)
 
 
 def test_what_is_not_loaded_any_more_is_read(inbox, reads: list[Path]):

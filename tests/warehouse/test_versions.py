@@ -515,35 +515,27 @@ def test_a_log_beside_a_version_changes_nothing_and_is_set_aside(home: Home):
 def test_what_was_gone_back_from_is_not_published_again_before_anything_is_new(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ):
-    def is_behind() -> bool:
-        with prepared(home) as connection:
-            return versions.is_behind(connection, Home.at(home.root))
-
-    assert not is_behind()
+    assert not is_behind(home)
     monkeypatch.setattr(ledger, "is_ahead", lambda *_: True)  # of earlier versions
     assert upkeep.roll_back(home) == 2
-    assert not is_behind()
+    assert not is_behind(home)
     assert upkeep.roll_back(home) == 1
-    assert not is_behind()
+    assert not is_behind(home)
     with framed(home, reloads=True):
         assert read(home) == 1
 
     (home.root / "settings.yml").write_text("session_timeout_minutes: 10\n")
-    assert is_behind()
+    assert is_behind(home)
 
 
 def test_what_was_gone_back_from_stays_behind_whatever_else_was_damaged(home: Home):
-    def is_behind() -> bool:
-        with prepared(home) as connection:
-            return versions.is_behind(connection, home)
-
     flip_a_bit(snapshots.snapshot_path(home, 3))
     _, told = versions.mend_current(home, thorough=True)
     assert "readers see snapshot 2; the next run publishes again" in told
-    assert is_behind()
+    assert is_behind(home)
 
     assert upkeep.roll_back(home, 1) == 1
-    assert not is_behind()
+    assert not is_behind(home)
 
 
 def test_damage_of_what_was_gone_back_to_promises_no_new_version(home: Home):
@@ -554,8 +546,7 @@ def test_damage_of_what_was_gone_back_to_promises_no_new_version(home: Home):
 
     assert "somebody went back from snapshot 3" in told
     assert "the next run that finds anything new" in told
-    with prepared(home) as connection:
-        assert not versions.is_behind(connection, home)
+    assert not is_behind(home)
 
 
 def test_a_rollback_that_was_killed_stands_or_never_was(
@@ -572,8 +563,7 @@ def test_a_rollback_that_was_killed_stands_or_never_was(
             else:
                 break
         seen.append(read_both(home)[0])
-        with prepared(home) as connection:
-            assert not versions.is_behind(connection, home)
+        assert not is_behind(home)
         upkeep.roll_back(home, 3)
     assert seen[0] == 3
 
@@ -620,6 +610,12 @@ def test_killed_between_link_and_ledger_the_next_stage_closes_the_run(home: Home
         assert connection.execute(
             "select max(snapshot_version), count(*) from ledger.snapshots"
         ).fetchall() == [(4, 4)]
+
+
+def is_behind(home: Home) -> bool:
+    """Tell whether a run would publish, by the settings of now."""
+    with prepared(home) as connection:
+        return versions.is_behind(connection, Home.at(home.root))
 
 
 def settle(home: Home) -> None:

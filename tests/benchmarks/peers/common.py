@@ -20,6 +20,7 @@ AS_OF = "2026-01-01"
 LEAST_SUPPORT = 0.001
 LEAST_CONFIDENCE = 0.2
 OUTPUTS = ("sessions", "rfm", "rules", "segments")
+COUNTED = ("loaded", "events", "sessions", "rfm", "rules")
 
 
 class Watch:
@@ -42,8 +43,9 @@ class Watch:
         now = time.perf_counter()
         self.steps[step], self.last = now - self.last, now
 
-    def tell(self, **rows: int) -> None:
-        """Print what there is to tell."""
+    def tell(self, *counts: int) -> None:
+        """Print what there is to tell: seconds, and the rows that `COUNTED` names."""
+        rows = dict(zip(COUNTED, counts, strict=True))
         print(json.dumps({"steps": self.steps, "rows": rows}))  # noqa: T201
 
 

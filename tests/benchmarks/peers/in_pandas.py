@@ -111,13 +111,7 @@ def main() -> None:
     }.items():
         frame.to_parquet(watch.out / f"{name}.parquet")
     watch.done("write")
-    watch.tell(
-        loaded=n_loaded,
-        events=len(events),
-        sessions=len(sessions),
-        rfm=len(rfm),
-        rules=len(rules),
-    )
+    watch.tell(n_loaded, *map(len, (events, sessions, rfm, rules)))
 
 
 if __name__ == "__main__":

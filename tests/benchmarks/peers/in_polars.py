@@ -126,13 +126,7 @@ def main() -> None:
     }.items():
         table.write_parquet(watch.out / f"{name}.parquet")
     watch.done("write")
-    watch.tell(
-        loaded=n_loaded,
-        events=len(events),
-        sessions=len(sessions),
-        rfm=len(rfm),
-        rules=len(rules),
-    )
+    watch.tell(n_loaded, *map(len, (events, sessions, rfm, rules)))
 
 
 def _fifth(column: pl.Expr, *, descending: bool = False) -> pl.Expr:

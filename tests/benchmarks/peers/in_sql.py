@@ -3,6 +3,7 @@
 import duckdb
 from common import (
     AS_OF,
+    COUNTED,
     LEAST_CONFIDENCE,
     LEAST_SUPPORT,
     OUTPUTS,
@@ -157,13 +158,13 @@ def main() -> None:
     for table in OUTPUTS:
         connection.execute(f"copy {table} to '{watch.out / table}.parquet'")
     watch.done("write")
-    rows = {
-        table: connection.execute(f"select count(*) from {table}").fetchall()[0][0]
-        for table in ("loaded", "events", "sessions", "rfm", "rules")
-    }
+    counts = [
+        connection.execute(f"select count(*) from {table}").fetchall()[0][0]
+        for table in COUNTED
+    ]
     assert len(segments) == len(features)
     connection.close()
-    watch.tell(**rows)
+    watch.tell(*counts)
 
 
 if __name__ == "__main__":
