@@ -4,9 +4,10 @@
 -- moment, leaves nothing behind.
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='user_id',
-    pre_hook="{{ forget_persons_gone(ref('int_events_identified')) }}"
+    incremental_strategy='append',
+    pre_hook="{{ forget_persons_changed(
+        ref('int_person_events_summarized'), 'session_events_hash'
+    ) }}"
 ) }}
 
 with
@@ -25,33 +26,17 @@ sources as (
 
 ),
 
-{% if is_incremental() %}
-    events_compared as (
+persons_touched as (
 
-        select
-            events.user_id,
-            built.user_id as built_user_id
+    select persons.* from {{ ref('int_person_events_summarized') }} as persons
 
-        from events
+    {% if is_incremental() %}
+        anti join {{ this }} as built
+            on persons.user_id = built.user_id
+    {% endif %}
 
-        full outer join {{ this }} as built
-            on events.event_key = built.event_key
+),
 
-        where events.user_id is distinct from built.user_id
-
-    ),
-
-    persons_touched as (
-
-        select user_id from events_compared
-
-        union
-
-        select built_user_id from events_compared
-
-    ),
-
-{% endif %}
 
 -- The sessions of a tracker run beside each other, and beside what goes by the timeout.
 lanes_told as (
@@ -261,31 +246,39 @@ sessions_named as (
 
     select
         -- ids
-        event_key,
-        user_id,
-        user_id
+        numbered.event_key,
+        numbered.user_id,
+        numbered.user_id
         || '-'
-        || {{ seconds_since_1970('started_at') }}
-        || coalesce('-' || substr(md5(tracker_session_id), 1, 8), '')
-        || campaign_mark as session_id,
-        tracker_session_id,
+        || {{ seconds_since_1970('numbered.started_at') }}
+        || coalesce('-' || substr(md5(numbered.tracker_session_id), 1, 8), '')
+        || numbered.campaign_mark as session_id,
+        numbered.tracker_session_id,
 
         -- numerics
-        session_number,
-        event_number,
-        lane_event_number - first_lane_event_number + 1 as session_event_number,
+        numbered.session_number,
+        numbered.event_number,
+        numbered.lane_event_number
+        - numbered.first_lane_event_number
+        + 1 as session_event_number,
         case
-            when not is_session_start
-                then {{ seconds_between('previous_occurred_at', 'occurred_at') }}
+            when not numbered.is_session_start
+                then {{ seconds_between(
+                    'numbered.previous_occurred_at', 'numbered.occurred_at'
+                ) }}
         end as idle_seconds,
+        persons_touched.session_events_hash,
 
         -- booleans
-        started_at > visit_started_at as is_continuation,
+        numbered.started_at > numbered.visit_started_at as is_continuation,
 
         -- timestamps
-        occurred_at
+        numbered.occurred_at
 
-    from sessions_numbered
+    from sessions_numbered as numbered
+
+    inner join persons_touched
+        on numbered.user_id = persons_touched.user_id
 
 )
 

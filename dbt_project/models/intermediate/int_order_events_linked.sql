@@ -1,12 +1,39 @@
+-- Incremental by person, as `int_events_sessionized` is.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{{ forget_persons_changed(
+        ref('int_person_events_summarized'), 'events_hash'
+    ) }}"
+) }}
+
 with
+
+persons_touched as (
+
+    select persons.* from {{ ref('int_person_events_summarized') }} as persons
+
+    {% if is_incremental() %}
+        anti join {{ this }} as built
+            on persons.user_id = built.user_id
+    {% endif %}
+
+),
 
 order_events as (
 
-    select * from {{ ref('int_events_identified') }}
+    select
+        events.*,
+        persons_touched.events_hash
+
+    from {{ ref('int_events_identified') }} as events
+
+    inner join persons_touched
+        on events.user_id = persons_touched.user_id
 
     where
-        event_type in ('purchase', 'refund')
-        and not is_bot
+        events.event_type in ('purchase', 'refund')
+        and not events.is_bot
 
 ),
 
@@ -38,6 +65,7 @@ linked as (
         order_events.quantity,
         order_events.revenue,
         order_events.items,
+        order_events.events_hash,
 
         -- booleans
         order_events.is_without_rate,

@@ -1,17 +1,45 @@
--- A view: `page_views` is what it is written as.
-{{ config(materialized='view') }}
+-- Incremental by person: those whose events or whose repeated views are others.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{{ forget_persons_changed(
+        ref('int_person_events_summarized'), 'page_views_hash'
+    ) }}"
+) }}
 
 with
 
+persons_touched as (
+
+    select persons.* from {{ ref('int_person_events_summarized') }} as persons
+
+    {% if is_incremental() %}
+        anti join {{ this }} as built
+            on persons.user_id = built.user_id
+    {% endif %}
+
+),
+
 session_events as (
 
-    select * from {{ ref('int_events_sessionized') }}
+    select session_events.* from {{ ref('int_events_sessionized') }} as session_events
+
+    {% if is_incremental() %}
+        semi join persons_touched
+            on session_events.user_id = persons_touched.user_id
+    {% endif %}
 
 ),
 
 events as (
 
     select * from {{ ref('int_events_identified') }}
+
+),
+
+views_repeated as (
+
+    select * from {{ ref('int_page_views_repeated') }}
 
 ),
 
@@ -29,12 +57,16 @@ views_listed as (
         session_events.user_id,
         session_events.session_event_number,
         session_events.occurred_at,
+        persons_touched.page_views_hash,
         events.event_id,
         events.source,
         events.page_view_id,
         events.page_path
 
     from session_events
+
+    inner join persons_touched
+        on session_events.user_id = persons_touched.user_id
 
     inner join events
         on session_events.event_key = events.event_key
@@ -43,54 +75,12 @@ views_listed as (
 
 ),
 
--- Few views come twice: only those are ranked, never all of them.
-view_ids_repeated as (
-
-    select page_view_id
-
-    from views_listed
-
-    where page_view_id is not null
-
-    group by page_view_id
-
-    having count(*) > 1
-
-),
-
-views_ranked as (
-
-    select
-        views_listed.event_key,
-        row_number() over (
-            partition by views_listed.page_view_id
-            order by
-                views_listed.occurred_at,
-                views_listed.event_id,
-                views_listed.event_key
-        ) as copy_number
-
-    from views_listed
-
-    inner join view_ids_repeated
-        on views_listed.page_view_id = view_ids_repeated.page_view_id
-
-),
-
-views_again as (
-
-    select event_key from views_ranked
-
-    where copy_number > 1
-
-),
-
 views as (
 
     select views_listed.* from views_listed
 
-    anti join views_again
-        on views_listed.event_key = views_again.event_key
+    anti join views_repeated
+        on views_listed.event_key = views_repeated.event_key
 
 ),
 
@@ -103,7 +93,7 @@ page_starts_flagged as (
         session_events.idle_seconds,
         session_events.occurred_at,
         case
-            when views_again.event_key is not null then null
+            when views_repeated.event_key is not null then null
             when
                 events.event_type = 'page_view'
                 or (
@@ -119,8 +109,8 @@ page_starts_flagged as (
     inner join events
         on session_events.event_key = events.event_key
 
-    left join views_again
-        on session_events.event_key = views_again.event_key
+    left join views_repeated
+        on session_events.event_key = views_repeated.event_key
 
     window session_history as (
         partition by session_events.session_id
@@ -270,6 +260,7 @@ timed as (
         row_number() over session_history as page_view_number,
         cast(engaged_seconds as bigint) as engaged_seconds,
         {{ seconds_between('occurred_at', 'ended_at') }} as duration_seconds,
+        page_views_hash,
 
         -- booleans
         lead(session_event_number) over session_history is null as is_exit,

@@ -1,10 +1,8 @@
 with
 
-events as (
+persons_active as (
 
-    select * from {{ ref('int_events_identified') }}
-
-    where not is_bot
+    select * from {{ ref('int_person_events_summarized') }}
 
 ),
 
@@ -35,7 +33,7 @@ mentions as (
         is_identified,
         cast(null as timestamp) as signed_up_at
 
-    from events
+    from persons_active
 
     union all
 

@@ -1,8 +1,33 @@
+-- Incremental by person, as `int_events_sessionized` is.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{{ forget_persons_changed(
+        ref('int_person_events_summarized'), 'session_events_hash'
+    ) }}"
+) }}
+
 with
+
+persons_touched as (
+
+    select persons.* from {{ ref('int_person_events_summarized') }} as persons
+
+    {% if is_incremental() %}
+        anti join {{ this }} as built
+            on persons.user_id = built.user_id
+    {% endif %}
+
+),
 
 session_events as (
 
-    select * from {{ ref('int_events_sessionized') }}
+    select session_events.* from {{ ref('int_events_sessionized') }} as session_events
+
+    {% if is_incremental() %}
+        semi join persons_touched
+            on session_events.user_id = persons_touched.user_id
+    {% endif %}
 
 ),
 
@@ -20,6 +45,7 @@ events_summarized as (
         session_events.session_number,
         session_events.tracker_session_id,
         session_events.is_continuation,
+        session_events.session_events_hash,
         min(session_events.occurred_at) as started_at,
         max(session_events.occurred_at) as ended_at,
         count(*) as n_events,
@@ -80,7 +106,8 @@ events_summarized as (
         session_events.user_id,
         session_events.session_number,
         session_events.tracker_session_id,
-        session_events.is_continuation
+        session_events.is_continuation,
+        session_events.session_events_hash
 
 ),
 
@@ -120,6 +147,7 @@ summarized as (
 
         -- numerics
         session_number,
+        session_events_hash,
         {{ seconds_between('started_at', 'ended_at') }} as duration_seconds,
         coalesce(engaged_seconds, 0) as engaged_seconds,
         n_events,

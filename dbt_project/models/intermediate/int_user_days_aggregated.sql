@@ -1,10 +1,8 @@
 with
 
-events as (
+events_counted as (
 
-    select * from {{ ref('int_events_identified') }}
-
-    where not is_bot
+    select * from {{ ref('int_event_days_counted') }}
 
 ),
 
@@ -13,53 +11,6 @@ orders as (
     select * from {{ ref('int_orders_unified') }}
 
     where user_id is not null
-
-),
-
-events_dated as (
-
-    select
-        user_id,
-        event_type,
-        device_type,
-        is_email_event,
-        cast(occurred_at as date) as activity_date,
-        {{ daypart('occurred_at') }} as daypart
-
-    from events
-
-),
-
-events_counted as (
-
-    select
-        user_id,
-        activity_date,
-        count(*) filter (where not is_email_event) as n_activities,
-        count(*) filter (where not is_email_event and daypart = 'night')
-            as n_night_activities,
-        count(*) filter (where not is_email_event and daypart = 'morning')
-            as n_morning_activities,
-        count(*) filter (where not is_email_event and daypart = 'afternoon')
-            as n_afternoon_activities,
-        count(*) filter (where not is_email_event and daypart = 'evening')
-            as n_evening_activities,
-        count(*) filter (where not is_email_event and device_type = 'mobile')
-            as n_mobile_events,
-        count(*) filter (where not is_email_event and device_type = 'desktop')
-            as n_desktop_events,
-        count(*) filter (where not is_email_event and device_type = 'tablet')
-            as n_tablet_events,
-        count(*) filter (where not is_email_event and device_type is not null)
-            as n_device_events,
-        count(*) filter (where event_type = 'email_open') as n_emails_opened,
-        count(*) filter (where event_type = 'email_click') as n_emails_clicked
-
-    from events_dated
-
-    group by
-        user_id,
-        activity_date
 
 ),
 

@@ -1,10 +1,8 @@
 with
 
-events as (
+events_summarized as (
 
-    select * from {{ ref('int_events_identified') }}
-
-    where not is_bot
+    select * from {{ ref('int_person_events_summarized') }}
 
 ),
 
@@ -25,33 +23,6 @@ orders as (
 persons as (
 
     select * from {{ ref('int_persons_listed') }}
-
-),
-
--- That a mail was sent to somebody, or money paid back, is what the shop did.
-acts_told as (
-
-    select
-        user_id,
-        occurred_at,
-        event_type <> 'refund'
-        and not (is_email_event and event_type = 'other') as is_own_act
-
-    from events
-
-),
-
-events_summarized as (
-
-    select
-        user_id,
-        count(*) as n_events,
-        min(occurred_at) filter (where is_own_act) as first_seen_at,
-        max(occurred_at) filter (where is_own_act) as last_seen_at
-
-    from acts_told
-
-    group by user_id
 
 ),
 

@@ -1,0 +1,15 @@
+{# Takes persons out of an incremental model who are not there any more, or of whom other
+   events are there than those that their rows here were made of. The model then makes
+   those of whom it has no row, so that a build that is killed in between loses nothing. #}
+{% macro forget_persons_changed(persons, fingerprint) -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where
+            not exists (
+                select 1 from {{ persons }} as persons
+                where
+                    persons.user_id = {{ this }}.user_id
+                    and persons.{{ fingerprint }} = {{ this }}.{{ fingerprint }}
+            )
+    {%- endif -%}
+{%- endmacro %}
