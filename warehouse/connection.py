@@ -1,5 +1,6 @@
 """How DuckDB is opened: in UTC, with bounded memory, spilling inside the home."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -15,6 +16,8 @@ from warehouse.space import spill_limit
 
 SECONDS_BETWEEN_LOOKS = 0.2
 LOADING_MEMORY = "1GiB"
+LEAST_MEMORY = 1300 * 10**6  # by default; more saves no time (docs/performance.md)
+MEMORY_PER_THREAD = 325 * 10**6
 STORAGE = "v1.5.0"  # of the private file: a load takes a fifth less time
 SHARED_STORAGE = "v1.0.0"  # of what others open too, with a DuckDB of their own
 
@@ -73,12 +76,21 @@ def work_config(home: Home) -> dict[str, str | float | list[str]]:
 
 
 def memory_limit(home: Home) -> str:
-    """Tell how much memory DuckDB may take; a share is one of the machine's memory."""
+    """Tell how much memory DuckDB may take; a share is one of the machine's memory.
+
+    If nothing is set it is what a build goes fast with, since DuckDB takes all that it
+    may, and never more than 75 % of the machine's.
+    """
     limit = home.settings.memory_limit
+    total = psutil.virtual_memory().total
+    if limit is None:
+        n_threads = home.settings.threads or os.cpu_count() or 1
+        wanted = max(LEAST_MEMORY, n_threads * MEMORY_PER_THREAD)
+        return f"{min(wanted, 0.75 * total) / 2**20:.0f}MiB"
     if not limit.endswith("%"):
         return limit
     share = float(limit.removesuffix("%")) / 100
-    return f"{share * psutil.virtual_memory().total / 2**20:.0f}MiB"
+    return f"{share * total / 2**20:.0f}MiB"
 
 
 @contextmanager

@@ -78,7 +78,7 @@ class Settings(BaseModel):
     keep_monthly_snapshots: int = Field(12, ge=0)
     max_quarantined_share: float | None = Field(None, ge=0, le=1)
     phone_region: Annotated[str | None, AfterValidator(check_region)] = None
-    memory_limit: str = Field("75%", pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")
+    memory_limit: str | None = Field(None, pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")
     threads: int | None = Field(None, ge=1)
 
     @model_validator(mode="after")

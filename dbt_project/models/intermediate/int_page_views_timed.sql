@@ -33,7 +33,12 @@ session_events as (
 
 events as (
 
-    select * from {{ ref('int_events_identified') }}
+    select events.* from {{ ref('int_events_identified') }} as events
+
+    {% if is_incremental() %}
+        semi join persons_touched
+            on events.user_id = persons_touched.user_id
+    {% endif %}
 
 ),
 
@@ -49,29 +54,50 @@ sources as (
 
 ),
 
-views_listed as (
+-- Joined once: DuckDB writes out what is read more than once.
+moments as (
 
     select
         session_events.event_key,
         session_events.session_id,
         session_events.user_id,
         session_events.session_event_number,
+        session_events.idle_seconds,
         session_events.occurred_at,
-        persons_touched.page_views_hash,
         events.event_id,
+        events.event_type,
         events.source,
         events.page_view_id,
-        events.page_path
+        events.page_path,
+        events.is_ping
 
     from session_events
-
-    inner join persons_touched
-        on session_events.user_id = persons_touched.user_id
 
     inner join events
         on session_events.event_key = events.event_key
 
-    where events.event_type = 'page_view'
+),
+
+views_listed as (
+
+    select
+        moments.event_key,
+        moments.session_id,
+        moments.user_id,
+        moments.session_event_number,
+        moments.occurred_at,
+        persons_touched.page_views_hash,
+        moments.event_id,
+        moments.source,
+        moments.page_view_id,
+        moments.page_path
+
+    from moments
+
+    inner join persons_touched
+        on moments.user_id = persons_touched.user_id
+
+    where moments.event_type = 'page_view'
 
 ),
 
@@ -87,34 +113,31 @@ views as (
 page_starts_flagged as (
 
     select
-        session_events.event_key,
-        session_events.session_id,
-        session_events.session_event_number,
-        session_events.idle_seconds,
-        session_events.occurred_at,
+        moments.event_key,
+        moments.session_id,
+        moments.session_event_number,
+        moments.idle_seconds,
+        moments.occurred_at,
         case
             when views_repeated.event_key is not null then null
             when
-                events.event_type = 'page_view'
+                moments.event_type = 'page_view'
                 or (
-                    events.event_type = 'product_view'
-                    and not coalesce(events.page_path, '')
-                    = coalesce(lag(events.page_path) over session_history, '')
+                    moments.event_type = 'product_view'
+                    and not coalesce(moments.page_path, '')
+                    = coalesce(lag(moments.page_path) over session_history, '')
                 )
-                then session_events.session_event_number
+                then moments.session_event_number
         end as page_start_number
 
-    from session_events
-
-    inner join events
-        on session_events.event_key = events.event_key
+    from moments
 
     left join views_repeated
-        on session_events.event_key = views_repeated.event_key
+        on moments.event_key = views_repeated.event_key
 
     window session_history as (
-        partition by session_events.session_id
-        order by session_events.session_event_number
+        partition by moments.session_id
+        order by moments.session_event_number
     )
 
 ),
@@ -159,7 +182,7 @@ pings_attributed as (
     select
         pages_followed.session_id,
         case
-            when events.page_view_id is null then pages_followed.page_number
+            when moments.page_view_id is null then pages_followed.page_number
             else views.session_event_number
         end as page_number,
         pages_followed.occurred_at,
@@ -168,19 +191,19 @@ pings_attributed as (
 
     from pages_followed
 
-    inner join events
-        on pages_followed.event_key = events.event_key
+    inner join moments
+        on pages_followed.event_key = moments.event_key
 
     inner join sources
-        on events.source = sources.source
+        on moments.source = sources.source
 
     left join views
         on
             pages_followed.session_id = views.session_id
-            and events.page_view_id = views.page_view_id
+            and moments.page_view_id = views.page_view_id
 
     where
-        events.is_ping
+        moments.is_ping
         and sources.ping_every_seconds is not null
 
 ),

@@ -22,36 +22,21 @@ product_days as (
 
 ),
 
-views_counted as (
-
-    select
-        user_id,
-        product_id,
-        count(*) as n_views
-
-    from interactions
-
-    where interaction = 'product_view'
-
-    group by
-        user_id,
-        product_id
-
-),
-
 views_summed as (
 
     select
-        views_counted.user_id,
-        sum(views_counted.n_views) as n_priced_views,
-        sum(views_counted.n_views * products.price_level) as viewed_levels
+        interactions.user_id,
+        count(*) as n_priced_views,
+        sum(products.price_level) as viewed_levels
 
-    from views_counted
+    from interactions
 
     inner join products
-        on views_counted.product_id = products.product_id
+        on interactions.product_id = products.product_id
 
-    group by views_counted.user_id
+    where interactions.interaction = 'product_view'
+
+    group by interactions.user_id
 
 ),
 

@@ -1,0 +1,40 @@
+"""How much memory DuckDB may take."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from warehouse.connection import memory_limit
+from warehouse.home import Home
+
+
+@pytest.mark.parametrize(
+    ("settings", "total", "limit"),
+    [
+        ("threads: 2", 64 * 10**9, 1300 * 10**6),
+        ("threads: 16", 64 * 10**9, 5200 * 10**6),
+        ("threads: 2", 10**9, 750 * 10**6),  # a small machine
+        ("threads: 16\nmemory_limit: 50%", 64 * 10**9, 32 * 10**9),
+    ],
+)
+def test_memory_goes_with_threads_and_leaves_the_machine_some(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: str,
+    total: int,
+    limit: int,
+):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=total))
+    (tmp_path / "settings.yml").write_text(settings)
+
+    told = memory_limit(Home.at(tmp_path))
+
+    assert told == f"{limit / 2**20:.0f}MiB"
+
+
+def test_a_limit_that_is_set_is_taken_as_it_is(tmp_path: Path):
+    (tmp_path / "settings.yml").write_text("memory_limit: 4GB")
+
+    assert memory_limit(Home.at(tmp_path)) == "4GB"
