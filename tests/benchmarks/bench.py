@@ -56,7 +56,9 @@ def main() -> None:
         "--events", type=int, default=0, help="also time loading and stitching of these"
     )
     parser.add_argument("--without-peers", action="store_true")
-    parser.add_argument("--memory-limit", help="of DuckDB, such as 2GB: 75 %%")
+    parser.add_argument(
+        "--memory-limit", help="of DuckDB, such as 2GB; by default that of a home"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = compare(
