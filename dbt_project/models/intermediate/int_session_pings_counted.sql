@@ -6,17 +6,21 @@ session_events as (
 
 ),
 
-events as (
-
-    select * from {{ ref('int_events_identified') }}
-
-),
-
 sources as (
 
     select * from {{ ref('stg_sources') }}
 
     where ping_every_seconds is not null
+
+),
+
+-- Told first, so that events of other sources are joined with nothing.
+events as (
+
+    select events.* from {{ ref('int_events_identified') }} as events
+
+    semi join sources
+        on events.source = sources.source
 
 ),
 
