@@ -295,7 +295,8 @@ def _rules(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
         "select fingerprint from ledger.keys where name in ('contact', 'pseudonym') "
         "order by name"
     ).fetchall()
-    content = json.dumps([sources, keys, settings, code_fingerprint()], sort_keys=True)
+    rules = [sources, keys, settings, code_fingerprint(), duckdb.__version__]
+    content = json.dumps(rules, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -37,7 +37,6 @@ persons_touched as (
 
 ),
 
-
 -- The sessions of a tracker run beside each other, and beside what goes by the timeout.
 lanes_told as (
 

@@ -18,6 +18,8 @@ persons_touched as (
             on persons.user_id = built.user_id
     {% endif %}
 
+    where persons.page_views_hash is not null
+
 ),
 
 session_events as (

@@ -1,6 +1,7 @@
 {# Takes persons out of an incremental model who are not there any more, or of whom other
    events are there than those that their rows here were made of. The model then makes
-   those of whom it has no row, so that a build that is killed in between loses nothing. #}
+   those of whom it has no row, so that a build that is killed in between loses nothing.
+   Not every engine deletes by a question about another table: Delta merges. #}
 {% macro forget_persons_changed(persons, fingerprint) -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
