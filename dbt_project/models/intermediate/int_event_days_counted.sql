@@ -2,21 +2,14 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    pre_hook="{{ forget_persons_changed(
-        ref('int_person_events_summarized'), 'events_hash'
-    ) }}"
+    pre_hook="{{ forget_persons_changed('events_hash') }}"
 ) }}
 
 with
 
 persons_touched as (
 
-    select persons.* from {{ ref('int_person_events_summarized') }} as persons
-
-    {% if is_incremental() %}
-        anti join {{ this }} as built
-            on persons.user_id = built.user_id
-    {% endif %}
+    {{ persons_touched('events_hash') }}
 
 ),
 
@@ -32,10 +25,7 @@ events_dated as (
 
     from {{ ref('int_events_identified') }} as events
 
-    {% if is_incremental() %}
-        semi join persons_touched
-            on events.user_id = persons_touched.user_id
-    {% endif %}
+    {{ of_persons_touched('events') }}
 
     where not events.is_bot
 

@@ -5,9 +5,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    pre_hook="{{ forget_persons_changed(
-        ref('int_person_events_summarized'), 'session_events_hash'
-    ) }}"
+    pre_hook="{{ forget_persons_changed('session_events_hash') }}"
 ) }}
 
 with
@@ -28,12 +26,7 @@ sources as (
 
 persons_touched as (
 
-    select persons.* from {{ ref('int_person_events_summarized') }} as persons
-
-    {% if is_incremental() %}
-        anti join {{ this }} as built
-            on persons.user_id = built.user_id
-    {% endif %}
+    {{ persons_touched('session_events_hash') }}
 
 ),
 
@@ -68,10 +61,7 @@ lanes_told as (
     left join sources
         on events.source = sources.source
 
-    {% if is_incremental() %}
-        semi join persons_touched
-            on events.user_id = persons_touched.user_id
-    {% endif %}
+    {{ of_persons_touched('events') }}
 
 ),
 

@@ -2,21 +2,14 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    pre_hook="{{ forget_persons_changed(
-        ref('int_person_events_summarized'), 'events_hash'
-    ) }}"
+    pre_hook="{{ forget_persons_changed('events_hash') }}"
 ) }}
 
 with
 
 persons_touched as (
 
-    select persons.* from {{ ref('int_person_events_summarized') }} as persons
-
-    {% if is_incremental() %}
-        anti join {{ this }} as built
-            on persons.user_id = built.user_id
-    {% endif %}
+    {{ persons_touched('events_hash') }}
 
 ),
 

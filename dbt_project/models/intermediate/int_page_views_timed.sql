@@ -2,23 +2,14 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    pre_hook="{{ forget_persons_changed(
-        ref('int_person_events_summarized'), 'page_views_hash'
-    ) }}"
+    pre_hook="{{ forget_persons_changed('page_views_hash') }}"
 ) }}
 
 with
 
 persons_touched as (
 
-    select persons.* from {{ ref('int_person_events_summarized') }} as persons
-
-    {% if is_incremental() %}
-        anti join {{ this }} as built
-            on persons.user_id = built.user_id
-    {% endif %}
-
-    where persons.page_views_hash is not null
+    {{ persons_touched('page_views_hash') }}
 
 ),
 
@@ -26,10 +17,7 @@ session_events as (
 
     select session_events.* from {{ ref('int_events_sessionized') }} as session_events
 
-    {% if is_incremental() %}
-        semi join persons_touched
-            on session_events.user_id = persons_touched.user_id
-    {% endif %}
+    {{ of_persons_touched('session_events') }}
 
 ),
 
@@ -37,10 +25,7 @@ events as (
 
     select events.* from {{ ref('int_events_identified') }} as events
 
-    {% if is_incremental() %}
-        semi join persons_touched
-            on events.user_id = persons_touched.user_id
-    {% endif %}
+    {{ of_persons_touched('events') }}
 
 ),
 

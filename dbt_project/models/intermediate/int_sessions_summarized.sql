@@ -2,21 +2,14 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    pre_hook="{{ forget_persons_changed(
-        ref('int_person_events_summarized'), 'session_events_hash'
-    ) }}"
+    pre_hook="{{ forget_persons_changed('session_events_hash') }}"
 ) }}
 
 with
 
 persons_touched as (
 
-    select persons.* from {{ ref('int_person_events_summarized') }} as persons
-
-    {% if is_incremental() %}
-        anti join {{ this }} as built
-            on persons.user_id = built.user_id
-    {% endif %}
+    {{ persons_touched('session_events_hash') }}
 
 ),
 
@@ -24,10 +17,7 @@ session_events as (
 
     select session_events.* from {{ ref('int_events_sessionized') }} as session_events
 
-    {% if is_incremental() %}
-        semi join persons_touched
-            on session_events.user_id = persons_touched.user_id
-    {% endif %}
+    {{ of_persons_touched('session_events') }}
 
 ),
 
