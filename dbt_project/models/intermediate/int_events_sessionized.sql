@@ -65,6 +65,27 @@ lanes_told as (
 
 ),
 
+-- The one sort by texts: what follows goes by these numbers, and carries no ids.
+events_numbered as (
+
+    select
+        event_key,
+        user_id,
+        tracker_session_id,
+        longest_session_seconds,
+        occurred_at,
+        row_number() over (
+            partition by user_id
+            order by
+                occurred_at,
+                event_id,
+                event_key
+        ) as event_number
+
+    from lanes_told
+
+),
+
 gaps_measured as (
 
     select
@@ -72,16 +93,13 @@ gaps_measured as (
         lag(occurred_at) over lane_history as previous_occurred_at,
         row_number() over lane_history as lane_event_number
 
-    from lanes_told
+    from events_numbered
 
     window lane_history as (
         partition by
             user_id,
             tracker_session_id
-        order by
-            occurred_at,
-            event_id,
-            event_key
+        order by event_number
     )
 
 ),
@@ -92,7 +110,8 @@ campaigns_followed as (
 
     select
         event_key,
-        campaign <> coalesce(lag(campaign) over lane_history, '') as is_new_campaign
+        campaign <> coalesce(lag(campaign) over lane_history, '') as is_new_campaign,
+        substr(md5(event_id), 1, 8) as campaign_mark
 
     from lanes_told
 
@@ -121,7 +140,8 @@ pauses_flagged as (
             > gaps_measured.previous_occurred_at
             + interval '{{ var("session_timeout_minutes") }}' minute
         ) as is_after_pause,
-        coalesce(campaigns_followed.is_new_campaign, false) as is_new_campaign
+        coalesce(campaigns_followed.is_new_campaign, false) as is_new_campaign,
+        campaigns_followed.campaign_mark
 
     from gaps_measured
 
@@ -144,10 +164,7 @@ visits_dated as (
         partition by
             user_id,
             tracker_session_id
-        order by
-            occurred_at,
-            event_id,
-            event_key
+        order by event_number
         rows unbounded preceding
     )
 
@@ -171,59 +188,29 @@ starts_flagged as (
 
 ),
 
-starts_counted as (
+starts_followed as (
 
     select
-        *,
-        case
-            when is_session_start
-                then count(case when is_session_start then 1 end) over person_history
-        end as start_number,
-        count(*) over person_history as event_number
+        event_key,
+        user_id,
+        tracker_session_id,
+        event_number,
+        lane_event_number,
+        occurred_at,
+        previous_occurred_at,
+        visit_started_at,
+        is_session_start,
+        case when is_new_campaign and not is_after_pause then campaign_mark end
+            as campaign_mark,
+        max(case when is_session_start then event_number end) over (
+            partition by
+                user_id,
+                tracker_session_id
+            order by event_number
+            rows unbounded preceding
+        ) as first_event_number
 
     from starts_flagged
-
-    window person_history as (
-        partition by user_id
-        order by
-            occurred_at,
-            event_id,
-            event_key
-        rows unbounded preceding
-    )
-
-),
-
-sessions_numbered as (
-
-    select
-        *,
-        max(case when is_session_start then occurred_at end) over (
-            lane_history rows unbounded preceding
-        ) as started_at,
-        max(start_number) over (lane_history rows unbounded preceding)
-            as session_number,
-        max(case when is_session_start then lane_event_number end) over (
-            lane_history rows unbounded preceding
-        ) as first_lane_event_number,
-        {{ latest_known(
-            "case when is_session_start then case when is_after_pause then ''"
-            ~ " when is_new_campaign then '-' || substr(md5(event_id), 1, 8)"
-            ~ " else '' end end",
-            "lane_history"
-        ) }} as campaign_mark
-
-    from starts_counted
-
-    window lane_history as (
-        partition by
-            user_id,
-            tracker_session_id
-        order by
-            occurred_at,
-            event_id,
-            event_key
-    )
 
 ),
 
@@ -234,41 +221,66 @@ sessions_numbered as (
 sessions_named as (
 
     select
-        -- ids
-        numbered.event_key,
-        numbered.user_id,
-        numbered.user_id
+        session_starts.user_id,
+        session_starts.event_number as first_event_number,
+        session_starts.lane_event_number as first_lane_event_number,
+        session_starts.user_id
         || '-'
-        || {{ seconds_since_1970('numbered.started_at') }}
-        || coalesce('-' || substr(md5(numbered.tracker_session_id), 1, 8), '')
-        || numbered.campaign_mark as session_id,
-        numbered.tracker_session_id,
+        || {{ seconds_since_1970('session_starts.occurred_at') }}
+        || coalesce('-' || substr(md5(session_starts.tracker_session_id), 1, 8), '')
+        || coalesce('-' || session_starts.campaign_mark, '') as session_id,
+        row_number() over (
+            partition by session_starts.user_id
+            order by session_starts.event_number
+        ) as session_number,
+        session_starts.occurred_at > session_starts.visit_started_at as is_continuation,
+        persons_touched.session_events_hash
 
-        -- numerics
-        numbered.session_number,
-        numbered.event_number,
-        numbered.lane_event_number
-        - numbered.first_lane_event_number
-        + 1 as session_event_number,
-        case
-            when not numbered.is_session_start
-                then {{ seconds_between(
-                    'numbered.previous_occurred_at', 'numbered.occurred_at'
-                ) }}
-        end as idle_seconds,
-        persons_touched.session_events_hash,
-
-        -- booleans
-        numbered.started_at > numbered.visit_started_at as is_continuation,
-
-        -- timestamps
-        numbered.occurred_at
-
-    from sessions_numbered as numbered
+    from starts_followed as session_starts
 
     inner join persons_touched
-        on numbered.user_id = persons_touched.user_id
+        on session_starts.user_id = persons_touched.user_id
+
+    where session_starts.is_session_start
+
+),
+
+sessionized as (
+
+    select
+        -- ids
+        events.event_key,
+        events.user_id,
+        sessions_named.session_id,
+        events.tracker_session_id,
+
+        -- numerics
+        sessions_named.session_number,
+        events.event_number,
+        events.lane_event_number
+        - sessions_named.first_lane_event_number
+        + 1 as session_event_number,
+        case
+            when not events.is_session_start
+                then {{ seconds_between(
+                    'events.previous_occurred_at', 'events.occurred_at'
+                ) }}
+        end as idle_seconds,
+        sessions_named.session_events_hash,
+
+        -- booleans
+        sessions_named.is_continuation,
+
+        -- timestamps
+        events.occurred_at
+
+    from starts_followed as events
+
+    inner join sessions_named
+        on
+            events.user_id = sessions_named.user_id
+            and events.first_event_number = sessions_named.first_event_number
 
 )
 
-select * from sessions_named
+select * from sessionized
