@@ -23,8 +23,8 @@ with
 
         where
             built.event_key is null
-            or attributed.person_id <> built.user_id
-            or attributed.is_identified <> built.is_identified
+            or attributed.person_id is distinct from built.user_id
+            or attributed.is_identified is distinct from built.is_identified
             or attributed.bot_reason is distinct from built.bot_reason
 
     ),
