@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import sklearn
-from kneed import KneeLocator
 from scipy.cluster.hierarchy import fcluster, ward
 from scipy.spatial.distance import cdist
 from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
@@ -261,6 +260,8 @@ def _find_bend(
     """Find where a convex curve bends; None if it is flat or too short to."""
     if len(places) < 3 or np.ptp(heights) == 0:
         return None
+    from kneed import KneeLocator  # with matplotlib: a run that trains nothing has none
+
     bend = KneeLocator(places, heights, curve="convex", direction=direction).knee
     return None if bend is None else int(bend)
 
