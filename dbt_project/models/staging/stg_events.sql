@@ -20,7 +20,7 @@ urls_cut as (
 
 ),
 
-hosts_found as (
+authorities_found as (
 
     select
         *,
@@ -31,19 +31,28 @@ hosts_found as (
 
 ),
 
+hosts_found as (
+
+    select
+        *,
+        {{ authority_host('page_authority') }} as page_host,
+        {{ authority_host('referrer_authority') }} as referring_host
+
+    from authorities_found
+
+),
+
+-- As cases, since each is then asked of the rows alone that those before it left.
 paths_cut as (
 
     select
         *,
         {{ page_path('page_address', 'page_authority') }} as full_page_path,
-        {{ authority_host('referrer_authority') }} as referring_host,
-        coalesce(
-            page_authority = referrer_authority
-            or {{ is_same_site(
-                authority_host('page_authority'), authority_host('referrer_authority')
-            ) }},
-            false
-        ) as is_internal_referrer
+        case
+            when referrer_authority is null then false
+            when page_authority = referrer_authority then true
+            else coalesce({{ is_same_site('page_host', 'referring_host') }}, false)
+        end as is_internal_referrer
 
     from hosts_found
 
@@ -80,7 +89,10 @@ normalized as (
         source,
         namespace,
         {{ cleaned_text('event_name') }} as event_name,
-        {{ without_addresses('full_page_path') }} as page_path,
+        case
+            when full_page_path = '' then '/'
+            else {{ without_addresses('full_page_path') }}
+        end as page_path,
         case when not is_internal_referrer then referring_host end as referrer_host,
         coalesce(
             {{ cleaned_text('utm_source') }},
