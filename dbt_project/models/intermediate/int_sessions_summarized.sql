@@ -23,7 +23,13 @@ session_events as (
 
 events as (
 
-    select * from {{ ref('int_events_identified') }}
+    select
+        *,
+        {{ record_of([
+            'channel', 'traffic_source', 'traffic_medium', 'traffic_campaign'
+        ]) }} as origin
+
+    from {{ ref('int_events_identified') }}
 
 ),
 
@@ -70,13 +76,9 @@ events_summarized as (
         min(session_events.session_event_number) filter (
             where events.event_type = 'purchase'
         ) as n_events_to_purchase,
-        {%- for told in [
-            "channel", "traffic_source", "traffic_medium", "traffic_campaign"
-        ] %}
-            min_by(
-                coalesce(events.{{ told }}, ''), session_events.session_event_number
-            ) filter (where events.channel is not null) as {{ told }},
-        {%- endfor %}
+        min_by(events.origin, session_events.session_event_number) filter (
+            where events.channel is not null
+        ) as first_origin,
         {%- for told in ["page_path", "device_type", "os", "browser"] %}
             min_by(events.{{ told }}, session_events.session_event_number) filter (
                 where events.{{ told }} is not null
@@ -125,10 +127,10 @@ summarized as (
         tracker_session_id,
 
         -- strings
-        channel,
-        nullif(traffic_source, '') as traffic_source,
-        nullif(traffic_medium, '') as traffic_medium,
-        nullif(traffic_campaign, '') as traffic_campaign,
+        first_origin['channel'] as channel,
+        first_origin['traffic_source'] as traffic_source,
+        first_origin['traffic_medium'] as traffic_medium,
+        first_origin['traffic_campaign'] as traffic_campaign,
         first_page_path as landing_page,
         last_page_path as exit_page,
         first_device_type as device_type,
