@@ -21,8 +21,21 @@ COLUMNS = {
     "event_name": "event", "occurred_at": "at", "received_at": "received",
     "page_url": "url", "utm_source": "utm_source", "product_id": "sku",
     "price": "price", "quantity": "quantity", "order_id": "order",
-    "session_id": "visit", "page_view_id": "view",
+    "session_id": "visit", "page_view_id": "view", "revenue": "revenue",
 }  # fmt: skip
+SOURCES = {
+    "shop": {},
+    "app": {  # a tracker with sessions of its own, and with heartbeats
+        "sessions": {"by": "tracker", "new_on_campaign": True, "longest": "2 hours"},
+        "pings": {"first_after": 5, "every": 10},
+    },
+}
+NAMES = [
+    "page_view", "page_view", "page_view", "product_view", "add_to_cart", "purchase",
+    "page_ping", "refund", "email_open",
+]  # fmt: skip
+# What some of the events are for: without rows here they would test nothing.
+REACHED = ["page_views_repeated", "session_pings_counted", "refunds_valued"]
 BEGIN = datetime(2026, 1, 1)
 N_PEOPLE = 12
 
@@ -33,22 +46,29 @@ def make_up(draw: random.Random) -> list[dict]:
     for number in range(draw.randint(150, 300)):
         person = draw.randrange(N_PEOPLE)
         is_known = draw.random() < 0.5
-        name = draw.choice(["page_view", "product_view", "add_to_cart", "purchase"])
+        name = draw.choice(NAMES)
+        minute = draw.randrange(30 * 24 * 60)
         events.append(
             {
+                "source": draw.choice(list(SOURCES)),
                 "id": None if draw.random() < 0.1 else f"e{number}",
                 "user": f"u{person}" if is_known else None,
                 "device": f"d{(person + (draw.random() < 0.1)) % N_PEOPLE}",
                 "event": name,
-                "at": BEGIN + timedelta(minutes=draw.randrange(30 * 24 * 60)),
+                "at": BEGIN + timedelta(minutes=minute),
                 "url": f"https://shop.example/p/{draw.randrange(5)}",
                 "utm_source": draw.choice([None, "news", "google"]),
                 "sku": f"s{draw.randrange(5)}",
-                "view": f"v{number // 2}" if draw.random() < 0.3 else None,
-                "visit": None,
+                "view": f"v{number // 2}" if draw.random() < 0.6 else None,
+                "visit": f"t{minute // 600}" if draw.random() < 0.7 else None,
                 **(
                     {"price": 9.5, "quantity": 1, "order": f"o{number // 2}"}
                     if name == "purchase"
+                    else {}
+                ),
+                **(
+                    {"revenue": 4.5, "order": f"o{draw.randrange(number + 1) // 2}"}
+                    if name == "refund"
                     else {}
                 ),
             }
@@ -56,6 +76,7 @@ def make_up(draw: random.Random) -> list[dict]:
     started_at = BEGIN + timedelta(days=draw.randrange(20))
     events += [
         {
+            "source": "shop",
             "id": f"r{number}",
             "device": "robot",
             "event": "page_view",
@@ -79,18 +100,24 @@ def make_up(draw: random.Random) -> list[dict]:
 
 
 def deliver(home: Home, file: str, events: list[dict]) -> None:
-    """Put a dump into the inbox."""
-    folder = home.inbox / "shop"
-    folder.mkdir(parents=True, exist_ok=True)
-    source = {
-        "adapter": "generic",
-        "kind": "events",
-        "on_redelivery": "replace",
-        "columns": COLUMNS,
-    }
-    (folder / "source.yml").write_text(json.dumps(source))
-    lines = [json.dumps(event, default=str) for event in events]
-    (folder / file).write_text("\n".join(lines))
+    """Put a dump of each source into the inbox."""
+    for name, rules in SOURCES.items():
+        folder = home.inbox / name
+        folder.mkdir(parents=True, exist_ok=True)
+        source = {
+            "adapter": "generic",
+            "kind": "events",
+            "on_redelivery": "replace",
+            "columns": COLUMNS,
+            **rules,
+        }
+        (folder / "source.yml").write_text(json.dumps(source))
+        lines = [
+            json.dumps(event, default=str)
+            for event in events
+            if event["source"] == name
+        ]
+        (folder / file).write_text("\n".join(lines))
 
 
 def tables_of(home: Home) -> dict[str, tuple]:
@@ -137,6 +164,8 @@ def test_increments_come_to_what_a_build_from_nothing_does(tmp_path: Path):
 
     robots = "select distinct bot_reason from intermediate.int_events_identified"
     assert set(query_built(home, robots)) == {(None,), ("too_fast",)}
+    built = tables_of(home)
+    assert [name for name in REACHED if not built[f"intermediate.int_{name}"][0]] == []
     refuse_difference(home)
 
 
