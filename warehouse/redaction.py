@@ -131,7 +131,9 @@ def looks_personal(text: str, *, is_joined: bool = False) -> str:
         has("\uff20"),
         matches(has("%"), "(?i)%(?:25)*(?:40|2B|EF)"),
         matches(has("+"), r"\+[ (]?[1-9]"),
-        matches(has("00"), r"(?:^|[^\w.,:+/-]|%[0-9A-Fa-f]{2}|\\[nrtbf])00[1-9]"),
+        matches(
+            has("00"), r"(?:^|[^\w.,:+/-]|%(?:25)?[0-9A-Fa-f]{2}|\\[nrtbf])00[1-9]"
+        ),
         matches(may_name, name),
         matches(may_be_token, _AT_IN_BASE64),
     ]
