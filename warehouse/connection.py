@@ -16,8 +16,9 @@ from warehouse.space import spill_limit
 
 SECONDS_BETWEEN_LOOKS = 0.2
 LOADING_MEMORY = "1GiB"
-LEAST_MEMORY = 1300 * 10**6  # by default; more saves no time (docs/performance.md)
+LEAST_MEMORY = 1050 * 10**6  # by default; more saves no time (docs/performance.md)
 MEMORY_PER_THREAD = 325 * 10**6
+MEMORY_PER_ROW = 110  # of raw; what is kept of each session while they are summed up
 STORAGE = "v1.5.0"  # of the private file: a load takes a fifth less time
 SHARED_STORAGE = "v1.0.0"  # of what others open too, with a DuckDB of their own
 
@@ -56,6 +57,8 @@ def open_work(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
         home.work_database.chmod(0o600)
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"set max_temp_directory_size = '{spill_limit(home)}'")
+        usual = memory_limit(home, _count_raw_rows(connection))
+        connection.execute(f"set memory_limit = '{usual}'")
         yield connection
     finally:
         connection.close()
@@ -75,22 +78,34 @@ def work_config(home: Home) -> dict[str, str | float | list[str]]:
     return config
 
 
-def memory_limit(home: Home) -> str:
+def memory_limit(home: Home, n_rows: int = 0) -> str:
     """Tell how much memory DuckDB may take; a share is one of the machine's memory.
 
     If nothing is set it is what a build goes fast with, since DuckDB takes all that it
-    may, and never more than 75 % of the machine's.
+    may; what it cannot spill grows with the rows of raw. It is never more than 75 % of
+    the machine's.
     """
     limit = home.settings.memory_limit
     total = psutil.virtual_memory().total
     if limit is None:
         n_threads = home.settings.threads or os.cpu_count() or 1
-        wanted = max(LEAST_MEMORY, n_threads * MEMORY_PER_THREAD)
+        wanted = max(
+            LEAST_MEMORY, n_threads * MEMORY_PER_THREAD, n_rows * MEMORY_PER_ROW
+        )
         return f"{min(wanted, 0.75 * total) / 2**20:.0f}MiB"
     if not limit.endswith("%"):
         return limit
     share = float(limit.removesuffix("%")) / 100
     return f"{share * total / 2**20:.0f}MiB"
+
+
+def _count_raw_rows(connection: duckdb.DuckDBPyConnection) -> int:
+    """Count what was loaded, by what DuckDB knows without reading it."""
+    ((n_rows,),) = connection.execute("""
+        select coalesce(sum(estimated_size), 0) from duckdb_tables()
+        where schema_name = 'raw' and database_name = current_database()
+    """).fetchall()
+    return int(n_rows)
 
 
 @contextmanager
@@ -135,7 +150,7 @@ def bounded_memory(
     What a load holds at a time grows with the file; spilling it costs a tenth of the
     time.
     """
-    usual = memory_limit(home)
+    usual = memory_limit(home, _count_raw_rows(connection))
     ((least,),) = connection.execute(f"""
         select arg_min(name, parse_formatted_bytes(name))
         from unnest(['{LOADING_MEMORY}', '{usual}']) as limits (name)
