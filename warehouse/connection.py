@@ -57,7 +57,7 @@ def open_work(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
         home.work_database.chmod(0o600)
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"set max_temp_directory_size = '{spill_limit(home)}'")
-        usual = memory_limit(home, _count_raw_rows(connection))
+        usual = memory_limit(home, count_rows(connection, "raw"))
         connection.execute(f"set memory_limit = '{usual}'")
         yield connection
     finally:
@@ -99,13 +99,14 @@ def memory_limit(home: Home, n_rows: int = 0) -> str:
     return f"{share * total / 2**20:.0f}MiB"
 
 
-def _count_raw_rows(connection: duckdb.DuckDBPyConnection) -> int:
-    """Count what was loaded, by what DuckDB knows without reading it."""
-    ((n_rows,),) = connection.execute("""
-        select coalesce(sum(estimated_size), 0) from duckdb_tables()
-        where schema_name = 'raw' and database_name = current_database()
-    """).fetchall()
-    return int(n_rows)
+def count_rows(connection: duckdb.DuckDBPyConnection, schema: str) -> int:
+    """Count the rows of all tables of a schema, by what DuckDB knows unread."""
+    rows = connection.execute(
+        "select coalesce(sum(estimated_size), 0)::bigint from duckdb_tables() "
+        "where database_name = 'work' and schema_name = ?",
+        [schema],
+    ).fetchall()
+    return rows[0][0]
 
 
 @contextmanager
@@ -150,7 +151,7 @@ def bounded_memory(
     What a load holds at a time grows with the file; spilling it costs a tenth of the
     time.
     """
-    usual = memory_limit(home, _count_raw_rows(connection))
+    usual = memory_limit(home, count_rows(connection, "raw"))
     ((least,),) = connection.execute(f"""
         select arg_min(name, parse_formatted_bytes(name))
         from unnest(['{LOADING_MEMORY}', '{usual}']) as limits (name)

@@ -220,16 +220,6 @@ def forget_stages(
     )
 
 
-def count_rows(connection: duckdb.DuckDBPyConnection, schema: str) -> int:
-    """Count the rows of all tables of a schema."""
-    rows = connection.execute(
-        "select coalesce(sum(estimated_size), 0)::bigint from duckdb_tables() "
-        "where database_name = 'work' and schema_name = ?",
-        [schema],
-    ).fetchall()
-    return rows[0][0]
-
-
 def published_run(home: Home) -> Run | None:
     """Read the run that made the current snapshot, from the snapshot itself."""
     if not home.current.exists():

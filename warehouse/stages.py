@@ -25,7 +25,7 @@ from warehouse import (
     user_agents,
     versions,
 )
-from warehouse.connection import open_work, transaction
+from warehouse.connection import count_rows, open_work, transaction
 from warehouse.errors import TesseraError
 from warehouse.faults import fault_point
 from warehouse.framing import StageResult, framed, utc_now
@@ -165,7 +165,7 @@ def build(
         built += build_part(transform.BEFORE_SEGMENTATION)
         fault_point("build")
         with open_work(home) as connection:
-            n_rows = ledger.count_rows(connection, "marts")
+            n_rows = count_rows(connection, "marts")
             n_bytes = home.work_database.stat().st_size
             ledger.record_stage(
                 connection, run.run_id, "build", watch(), n_rows, n_bytes
