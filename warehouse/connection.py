@@ -86,17 +86,30 @@ def memory_limit(home: Home, n_rows: int = 0) -> str:
     the machine's.
     """
     limit = home.settings.memory_limit
-    total = psutil.virtual_memory().total
     if limit is None:
         n_threads = home.settings.threads or os.cpu_count() or 1
         wanted = max(
             LEAST_MEMORY, n_threads * MEMORY_PER_THREAD, n_rows * MEMORY_PER_ROW
         )
-        return f"{min(wanted, 0.75 * total) / 2**20:.0f}MiB"
+        return _in_mebibytes(min(wanted, _share_of_machine(0.75)))
     if not limit.endswith("%"):
         return limit
-    share = float(limit.removesuffix("%")) / 100
-    return f"{share * total / 2**20:.0f}MiB"
+    return _in_mebibytes(_share_of_machine(float(limit.removesuffix("%")) / 100))
+
+
+def most_memory() -> str:
+    """Tell what DuckDB may take where the usual is too little and no limit is set."""
+    return _in_mebibytes(_share_of_machine(0.75))
+
+
+def _share_of_machine(share: float) -> float:
+    """Tell how many bytes a share of the machine's memory is."""
+    return share * psutil.virtual_memory().total
+
+
+def _in_mebibytes(n_bytes: float) -> str:
+    """Write a number of bytes as DuckDB reads it."""
+    return f"{n_bytes / 2**20:.0f}MiB"
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, schema: str) -> int:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from warehouse.connection import memory_limit, open_work
+from warehouse.connection import memory_limit, most_memory, open_work
 from warehouse.dbt_parse import DBT_PROJECT, parsed_project
 from warehouse.errors import TesseraError
 from warehouse.faults import fault_point
@@ -57,17 +57,17 @@ def build_models(
     """Build and test the models of a selector on the private warehouse of `home`.
 
     What `NOT_BUILT` names is left out. A model or a test that fails is in `failures`,
-    with what dbt says of it.
+    with what dbt says of it. What needs more memory than DuckDB may take is built again
+    with `most_memory`, unless `settings.yml` sets a limit.
 
     Raises
     ------
     TesseraError
         If dbt cannot even begin.
     """
-    arguments = ["build", "--selector", selector]
+    arguments = ["build", "--no-write-json"]
     for kind in NOT_BUILT:
         arguments += ["--exclude-resource-type", kind]
-    arguments.append("--no-write-json")
     if full_refresh:
         arguments.append("--full-refresh")
     stage = "segment" if selector == AFTER_SEGMENTATION else "build"
@@ -77,7 +77,16 @@ def build_models(
             progress(message)
         fault_point(stage)
 
-    results = call_dbt(home, arguments, dbt_variables(home, as_of, run_id), report)
+    variables = dbt_variables(home, as_of, run_id)
+    results = call_dbt(home, [*arguments, "--selector", selector], variables, report)
+    undone = _undone_for_memory(results)
+    if undone and home.settings.memory_limit is None:
+        report(f"out of memory: {len(undone)} nodes again, with {most_memory()}")
+        again = ["--select", *undone, "--indirect-selection", "empty"]
+        results = [result for result in results if result.node.name not in undone]
+        results += call_dbt(
+            home, [*arguments, *again], variables, report, memory=most_memory()
+        )
     models = [result for result in results if result.node.resource_type == "model"]
     return BuildResult(
         n_models=len(models),
@@ -144,11 +153,13 @@ def call_dbt(
     arguments: list[str],
     variables: dict[str, Any],
     progress: Progress | None = None,
+    memory: str | None = None,
 ):
     """Call dbt in this process, on the project as it was parsed.
 
     Variables are left out of the parse: they change at every run, and dbt would parse
-    everything again. None of them decides what there is to build.
+    everything again. None of them decides what there is to build. `memory` is what
+    DuckDB may take meanwhile, if not the usual.
 
     Returns
     -------
@@ -169,7 +180,9 @@ def call_dbt(
 
     # dbt opens the file for every node; while we have it open, that costs nothing.
     parsed = parse(home)
-    with _environment(_profile(home)), open_work(home):
+    with _environment(_profile(home)), open_work(home) as connection:
+        if memory:
+            connection.execute(f"set memory_limit = '{memory}'")
         runner = dbtRunner(manifest=parsed, callbacks=[listen])
         outcome = runner.invoke(
             [*arguments, "--vars", json.dumps(variables), *_places(home)]
@@ -237,6 +250,15 @@ def _environment(wanted: dict[str, str]) -> Generator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _undone_for_memory(results: list) -> list[str]:
+    """Name what failed and what was skipped, if memory is all that was missing."""
+    failed = [result for result in results if result.status in ("error", "fail")]
+    if not all("Out of Memory Error" in str(result.message) for result in failed):
+        return []
+    undone = ("error", "skipped")
+    return [result.node.name for result in results if result.status in undone]
 
 
 def _told(results: list, *statuses: str) -> list[str]:

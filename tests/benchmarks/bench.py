@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
@@ -55,7 +56,9 @@ def main() -> None:
     parser.add_argument(
         "--events", type=int, default=0, help="also time loading and stitching of these"
     )
-    parser.add_argument("--without-peers", action="store_true")
+    parser.add_argument(
+        "--peers", nargs="*", choices=PEERS, default=PEERS, help="or none; default: all"
+    )
     parser.add_argument(
         "--memory-limit", help="of DuckDB, such as 2GB; by default that of a home"
     )
@@ -66,7 +69,7 @@ def main() -> None:
             options.users,
             options.days,
             options.rounds,
-            {} if options.without_peers else PEERS,
+            options.peers,
             options.memory_limit,
         )
     show(figures)
@@ -84,7 +87,7 @@ def compare(
     n_users: int,
     n_days: int,
     n_rounds: int,
-    peers: dict[str, str],
+    peers: Iterable[str],
     memory_limit: str | None,
 ) -> dict:
     """Run everything on one shop, in turns; tell the medians."""
@@ -107,12 +110,9 @@ def compare(
             (home / "settings.yml").write_text(f"memory_limit: {memory_limit}\n")
         keep("full", of_tessera(home, clustering=number == 0))
         sizes = sizes_of(home)
-        for name, script in peers.items():
-            out = folder / "peer"
-            keep(
-                name,
-                measured([HERE / "peers" / f"{script}.py", folder / "inbox", out]),
-            )
+        for name in peers:
+            script, out = HERE / "peers" / f"{PEERS[name]}.py", folder / "peer"
+            keep(name, measured([script, folder / "inbox", out]))
             shutil.rmtree(out)
         shutil.copytree(folder / "last_day", folder / "inbox", dirs_exist_ok=True)
         keep("one more day", of_tessera(home))

@@ -8,10 +8,13 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 from running import (
@@ -31,6 +34,7 @@ from running import (
 from warehouse import ledger, recalling, segmentation, snapshots, stages, transform
 from warehouse.cli import main
 from warehouse.connection import open_snapshot, open_work
+from warehouse.errors import TesseraError
 from warehouse.home import Home, writer_lock
 
 pytestmark = pytest.mark.usefixtures("without_data_tests")
@@ -360,6 +364,34 @@ def test_what_a_data_test_finds_is_not_published(
     assert run_tessera_here(home, "segment").exit_code == 0
     assert run_tessera_here(home, "publish").exit_code == 0
     assert fingerprints(home) == fingerprints(small_sample)
+
+
+def test_a_model_that_needs_more_memory_than_usual_gets_it_unless_a_limit_is_set(
+    small_sample: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    home = Home.at(tmp_path / "copy")
+    shutil.copytree(small_sample.root, home.root, symlinks=True)
+    told: list[str] = []
+
+    @contextmanager
+    def open_with_little(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
+        with open_work(home) as connection:
+            connection.execute("set memory_limit = '10MB'")
+            yield connection
+
+    monkeypatch.setattr(transform, "open_work", open_with_little)
+    stages.build(home, full_refresh=True, progress=told.append)
+    monkeypatch.undo()
+    stages.segment(home)
+    stages.publish(home)
+
+    assert any("out of memory" in message for message in told)
+    assert fingerprints(home) == fingerprints(small_sample)
+
+    (home.root / "settings.yml").write_text("memory_limit: 1GB")
+    monkeypatch.setattr(transform, "open_work", open_with_little)
+    with pytest.raises(TesseraError, match="Out of Memory"):
+        stages.build(Home.at(home.root), full_refresh=True)
 
 
 @pytest.mark.long

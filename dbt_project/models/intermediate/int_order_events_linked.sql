@@ -2,14 +2,14 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    pre_hook="{{ forget_persons_changed('events_hash') }}"
+    pre_hook="{{ forget_persons_changed('order_events_hash') }}"
 ) }}
 
 with
 
 persons_touched as (
 
-    {{ persons_touched('events_hash') }}
+    {{ persons_touched('order_events_hash') }}
 
 ),
 
@@ -17,7 +17,7 @@ order_events as (
 
     select
         events.*,
-        persons_touched.events_hash
+        persons_touched.order_events_hash
 
     from {{ ref('int_events_identified') }} as events
 
@@ -58,7 +58,7 @@ linked as (
         order_events.quantity,
         order_events.revenue,
         order_events.items,
-        order_events.events_hash,
+        order_events.order_events_hash,
 
         -- booleans
         order_events.is_without_rate,

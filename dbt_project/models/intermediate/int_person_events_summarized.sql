@@ -9,6 +9,7 @@ events as (
         is_identified,
         occurred_at,
         event_type = 'page_view' as is_page_view,
+        event_type in ('purchase', 'refund') as is_order_event,
         {{ makes_session() }} as is_session_event,
         event_type <> 'refund'
         and not (is_email_event and event_type = 'other') as is_own_act
@@ -42,6 +43,7 @@ events_summarized as (
         bit_xor({{ narrow_hash(['event_key']) }}) filter (where is_session_event)
             as session_events_hash,
         bool_or(is_session_event and is_page_view) as has_page_view,
+        bool_or(is_order_event) as has_order_event,
         bool_or(is_identified) as is_identified,
         min(occurred_at) filter (where is_own_act) as first_seen_at,
         max(occurred_at) filter (where is_own_act) as last_seen_at
@@ -69,6 +71,8 @@ summarized as (
                     'page_views_repeated.repetitions_hash',
                 ]) }}
         end as page_views_hash,
+        case when events_summarized.has_order_event then events_summarized.events_hash end
+            as order_events_hash,
 
         -- booleans
         events_summarized.is_identified,
