@@ -12,9 +12,9 @@ import duckdb
 
 from warehouse import space
 from warehouse.arrival import Arrival
+from warehouse.connection import count_rows
 from warehouse.home import Home
 from warehouse.inbox import PLAIN
-from warehouse.raw_tables import RAW
 
 LOADED_SHARE = 0.5  # of the bytes of a dump
 LOADED_SHARE_OF_PACKED = 4.0  # of those of one in gzip, zstd or Parquet
@@ -56,13 +56,8 @@ def require_for_build(connection: duckdb.DuckDBPyConnection, home: Home) -> None
     TesseraError
         If too little is free.
     """
-    ((n_rows,),) = connection.execute(
-        "select coalesce(sum(estimated_size), 0) from duckdb_tables() where "
-        "database_name = 'work' and list_contains(?, schema_name || '.' || table_name)",
-        [list(RAW)],
-    ).fetchall()
     _, n_dead = living_and_dead_bytes(connection)
-    n_bytes = max(float(n_rows) * BUILT_BYTES_A_ROW - n_dead, 0)
+    n_bytes = max(count_rows(connection, "raw") * BUILT_BYTES_A_ROW - n_dead, 0)
     space.require(home.warehouse, n_bytes, "to build the models")
 
 
