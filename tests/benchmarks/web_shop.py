@@ -81,24 +81,28 @@ EVENTS = """
             as occurred_at,
         floor(random() ** 2.5 * 500)::int as product
     from listed;
-    create table bought as
+    create table lines as -- of all draws, so that they come in one order
     with listed as (
         select
-            *,
-            unnest(range(1 - floor(ln(1 - random()) * more_items)::int)) as line,
-            floor(random() ** 2.5 * 500)::int as product
+            *, unnest(range(1 - floor(ln(1 - random()) * more_items)::int)) as line
         from visits where has_bought
-    ),
-    with_shoes as (
-        from listed
+    )
+    select
+        * replace (round(price * (0.7 + 0.6 * random()), 2) as price),
+        1 + floor(random() * 2)::int as quantity,
+        floor(random() ** 2.5 * 500)::int as product,
+        random() < 0.6 as takes_shoes
+    from listed;
+    create table bought as
+    with with_shoes as (
+        from lines
         union all by name
-        select * replace (line + 1000 as line, 8 as product) from listed
-        where product = 7 and random() < 0.6
+        select * replace (line + 1000 as line, 8 as product) from lines
+        where product = 7 and takes_shoes
     )
     select
         person, visit, 'b' || line as mark, false as is_logged_out, utm_source,
-        device_type, country, round(price * (0.7 + 0.6 * random()), 2) as price,
-        1 + floor(random() * 2)::int as quantity, true as is_purchase,
+        device_type, country, price, quantity, true as is_purchase,
         'purchase' as event_name,
         began_at + to_milliseconds((n_views * 40000 + 50000)::bigint) as occurred_at,
         product

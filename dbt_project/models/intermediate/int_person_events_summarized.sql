@@ -71,8 +71,9 @@ summarized as (
                     'page_views_repeated.repetitions_hash',
                 ]) }}
         end as page_views_hash,
-        case when events_summarized.has_order_event then events_summarized.events_hash end
-            as order_events_hash,
+        case
+            when events_summarized.has_order_event then events_summarized.events_hash
+        end as order_events_hash,
 
         -- booleans
         events_summarized.is_identified,
