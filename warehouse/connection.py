@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import duckdb
-import psutil
 
 from warehouse.errors import TesseraError, WarehouseBusyError
 from warehouse.home import Home
@@ -57,8 +57,7 @@ def open_work(home: Home) -> Generator[duckdb.DuckDBPyConnection]:
         home.work_database.chmod(0o600)
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"set max_temp_directory_size = '{spill_limit(home)}'")
-        usual = memory_limit(home, count_rows(connection, "raw"))
-        connection.execute(f"set memory_limit = '{usual}'")
+        connection.execute(f"set memory_limit = '{usual_memory(connection, home)}'")
         yield connection
     finally:
         connection.close()
@@ -97,14 +96,32 @@ def memory_limit(home: Home, n_rows: int = 0) -> str:
     return _in_mebibytes(_share_of_machine(float(limit.removesuffix("%")) / 100))
 
 
+def usual_memory(connection: duckdb.DuckDBPyConnection, home: Home) -> str:
+    """Tell how much memory DuckDB may take for what was loaded."""
+    return memory_limit(home, count_rows(connection, "raw"))
+
+
 def most_memory() -> str:
     """Tell what DuckDB may take where the usual is too little and no limit is set."""
     return _in_mebibytes(_share_of_machine(0.75))
 
 
+@cache
+def memory_of_machine() -> float:
+    """Tell how many bytes this process may take: of a container, what it was given.
+
+    DuckDB knows of both, and takes four fifths when it is not told otherwise.
+    """
+    with duckdb.connect() as connection:
+        ((usual,),) = connection.execute(
+            "select parse_formatted_bytes(current_setting('memory_limit'))"
+        ).fetchall()
+    return usual / 0.8
+
+
 def _share_of_machine(share: float) -> float:
     """Tell how many bytes a share of the machine's memory is."""
-    return share * psutil.virtual_memory().total
+    return share * memory_of_machine()
 
 
 def _in_mebibytes(n_bytes: float) -> str:
@@ -164,7 +181,7 @@ def bounded_memory(
     What a load holds at a time grows with the file; spilling it costs a tenth of the
     time.
     """
-    usual = memory_limit(home, count_rows(connection, "raw"))
+    usual = usual_memory(connection, home)
     ((least,),) = connection.execute(f"""
         select arg_min(name, parse_formatted_bytes(name))
         from unnest(['{LOADING_MEMORY}', '{usual}']) as limits (name)

@@ -10,11 +10,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from warehouse.connection import memory_limit, most_memory, open_work
+from warehouse.connection import (
+    memory_limit,
+    most_memory,
+    open_work,
+    usual_memory,
+)
 from warehouse.dbt_parse import DBT_PROJECT, parsed_project
 from warehouse.errors import TesseraError
 from warehouse.faults import fault_point
 from warehouse.home import Home
+from warehouse.space import tells_of_full_disk
 
 BEFORE_IDENTITY = "before_identity"
 BEFORE_SEGMENTATION = "before_segmentation"
@@ -80,7 +86,7 @@ def build_models(
     variables = dbt_variables(home, as_of, run_id)
     results = call_dbt(home, [*arguments, "--selector", selector], variables, report)
     undone = _undone_for_memory(results)
-    if undone and home.settings.memory_limit is None:
+    if undone and _may_take_more(home):
         report(f"out of memory: {len(undone)} nodes again, with {most_memory()}")
         again = ["--select", *undone, "--indirect-selection", "empty"]
         results = [result for result in results if result.node.name not in undone]
@@ -255,10 +261,22 @@ def _environment(wanted: dict[str, str]) -> Generator[None]:
 def _undone_for_memory(results: list) -> list[str]:
     """Name what failed and what was skipped, if memory is all that was missing."""
     failed = [result for result in results if result.status in ("error", "fail")]
-    if not all("Out of Memory Error" in str(result.message) for result in failed):
+    told = [TesseraError(str(result.message)) for result in failed]
+    if any(
+        "Out of Memory Error" not in str(error) or tells_of_full_disk(error)
+        for error in told
+    ):
         return []
     undone = ("error", "skipped")
     return [result.node.name for result in results if result.status in undone]
+
+
+def _may_take_more(home: Home) -> bool:
+    """Tell whether no limit is set, and the usual one is not all that there is."""
+    if home.settings.memory_limit:
+        return False
+    with open_work(home) as connection:
+        return usual_memory(connection, home) != most_memory()
 
 
 def _told(results: list, *statuses: str) -> list[str]:

@@ -1,12 +1,11 @@
 """How much memory DuckDB may take."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from warehouse.connection import memory_limit, open_work
+from warehouse.connection import memory_limit, memory_of_machine, open_work
 from warehouse.home import Home
 
 
@@ -26,7 +25,7 @@ def test_memory_goes_with_threads_and_leaves_the_machine_some(
     total: int,
     limit: int,
 ):
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=total))
+    monkeypatch.setattr("warehouse.connection.memory_of_machine", lambda: total)
     (tmp_path / "settings.yml").write_text(settings)
 
     told = memory_limit(Home.at(tmp_path))
@@ -46,8 +45,7 @@ def test_a_limit_that_is_set_is_taken_as_it_is(tmp_path: Path):
 def test_memory_grows_with_what_was_loaded_unless_it_is_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, limit: int
 ):
-    machine = SimpleNamespace(total=64 * 10**9)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: machine)
+    monkeypatch.setattr("warehouse.connection.memory_of_machine", lambda: 64 * 10**9)
     (tmp_path / "settings.yml").write_text(settings)
     home = Home.at(tmp_path)
     with open_work(home) as connection:
@@ -58,3 +56,7 @@ def test_memory_grows_with_what_was_loaded_unless_it_is_set(
         told = "select parse_formatted_bytes(current_setting('memory_limit')) / 10**6"
         # told in GiB, to one place
         assert connection.execute(told).fetchone() == pytest.approx((limit,), 0.05)
+
+
+def test_a_container_is_not_more_than_the_machine_that_it_is_on():
+    assert 0 < memory_of_machine() < 1.01 * psutil.virtual_memory().total

@@ -375,7 +375,9 @@ def test_parquet_is_read_by_type(events, tmp_path):
     assert events.reasons() == [(2, "missing:user_id"), (3, "bad_value:price")]
 
 
-@pytest.mark.parametrize("none", ["null", "None", " NaN ", "undefined"])
+@pytest.mark.parametrize(
+    "none", ["null", "None", " NaN ", "undefined", "null\n", "\u00a0null", "\tnone\t"]
+)
 def test_an_id_that_spells_out_that_there_is_none_is_missing(events, none: str):
     events.put_events("a.jsonl", {"user": none}, {"user": "u1"})
 

@@ -26,10 +26,12 @@ def blank_as_null(text: str) -> str:
 
 
 def says_nothing(text: str) -> str:
-    """Tell whether an id spells out that there is none; `cleaned_id` in dbt agrees."""
-    pattern = sql_text(r"(?i)\s*(?:null|none|nan|undefined)\s*")
-    matches = f"regexp_full_match({text}, {pattern})"
-    return f"case when strlen({text}) > 20 then false else {matches} end"
+    """Tell whether an id says in a word that there is none, as `spells_out_nobody`."""
+    return (
+        f"(length({text}) < 21 and ({text} like '%n%' or {text} like '%N%') and "
+        f"lower(trim(translate({text}, e'\\t\\n\\f\\r', '    '))) "
+        "in ('null', 'none', 'nan', 'undefined'))"
+    )
 
 
 def number(text: str) -> str:
